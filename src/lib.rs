@@ -1,0 +1,6 @@
+//! milton supervises software that changes software.
+//!
+//! The modules in reading order; dependencies point one way, from the bottom of this list up.
+
+pub mod model;
+pub mod policy;

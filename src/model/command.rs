@@ -1,0 +1,164 @@
+//! Commands as the record knows them: what was started, how it ended, what it printed.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::Digest;
+
+/// The number of a command within its run, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct CommandId(pub u32);
+
+impl fmt::Display for CommandId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// A command that was started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandStart {
+    /// Its number.
+    pub id: CommandId,
+    /// Program and arguments, as the reviewer reads them.
+    pub argv: Vec<String>,
+    /// The working directory.
+    pub cwd: String,
+    /// Whether it is a git operation done by libgit2 inside milton (no process).
+    pub in_process: bool,
+    /// The resolved program; `None` for in-process operations.
+    pub program: Option<String>,
+    /// The time limit in seconds; `None` for in-process operations.
+    pub timeout_seconds: Option<u64>,
+    /// The file under the run's folder that holds every byte it prints, in order of arrival.
+    pub output: Option<String>,
+}
+
+/// How a command ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "how", rename_all = "snake_case")]
+pub enum ExitKind {
+    /// It exited.
+    Exited {
+        /// The exit code.
+        code: i32,
+    },
+    /// A signal ended it.
+    Signalled {
+        /// The signal's number.
+        signal: i32,
+    },
+    /// The time limit ended it (TERM, then KILL).
+    TimedOut,
+    /// The human or a signal to milton ended it.
+    Stopped,
+    /// It printed more than the limit and was ended.
+    OutputLimit,
+    /// It could not be started.
+    NotStarted {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl ExitKind {
+    /// Whether it exited with 0.
+    pub fn is_success(&self) -> bool {
+        *self == Self::Exited { code: 0 }
+    }
+
+    /// The code a shell would report (128+n for signals, 124 for a time-out, 127 not started).
+    pub fn code(&self) -> i32 {
+        match self {
+            Self::Exited { code } => *code,
+            Self::Signalled { signal } => 128 + signal,
+            Self::TimedOut => 124,
+            Self::Stopped => 130,
+            Self::OutputLimit => 125,
+            Self::NotStarted { .. } => 127,
+        }
+    }
+}
+
+/// What one stream of a command held.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputSummary {
+    /// All bytes.
+    pub bytes: u64,
+    /// The digest of all bytes.
+    pub sha256: Digest,
+    /// The first part, as text (lossy UTF-8), unescaped: every sink escapes for itself.
+    pub head: String,
+    /// The last part; empty when `head` holds everything.
+    pub tail: String,
+}
+
+impl OutputSummary {
+    /// Nothing was printed.
+    pub fn empty() -> Self {
+        Self::of_text("")
+    }
+
+    /// A short text, whole.
+    pub fn of_text(text: &str) -> Self {
+        Self {
+            bytes: text.len() as u64,
+            sha256: Digest::of(text.as_bytes()),
+            head: text.to_owned(),
+            tail: String::new(),
+        }
+    }
+}
+
+/// A command that ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandEnd {
+    /// Its number.
+    pub id: CommandId,
+    /// How.
+    pub exit: ExitKind,
+    /// Wall time in milliseconds.
+    pub duration_ms: u64,
+    /// Standard output.
+    pub stdout: OutputSummary,
+    /// Standard error.
+    pub stderr: OutputSummary,
+    /// The digest of the output file (both streams in order of arrival).
+    pub log_sha256: Digest,
+}
+
+/// How strongly commands are isolated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tier {
+    /// Namespaces, overlay, Landlock and seccomp.
+    Full,
+    /// Through bubblewrap.
+    Bubblewrap,
+    /// A private checkout, an allow-listed environment and a process supervisor.
+    Fallback,
+    /// Nothing was run.
+    None,
+}
+
+impl Tier {
+    /// The word of the contract.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Bubblewrap => "bubblewrap",
+            Self::Fallback => "fallback",
+            Self::None => "none",
+        }
+    }
+}
+
+/// What isolates the commands of a run, and what it does not stop.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SandboxReport {
+    /// The tier.
+    pub tier: Tier,
+    /// What the tier does not stop, one phrase each.
+    pub gaps: Vec<String>,
+}
