@@ -3,4 +3,5 @@
 //! The modules in reading order; dependencies point one way, from the bottom of this list up.
 
 pub mod model;
+pub mod plan;
 pub mod policy;
