@@ -15,6 +15,12 @@ impl<T> Cleared<T> {
         Self(value)
     }
 
+    /// Permission without a verdict, for the tests of modules that only take permissions.
+    #[cfg(test)]
+    pub(crate) fn for_tests(value: T) -> Self {
+        Self(value)
+    }
+
     /// The allowed thing.
     pub fn get(&self) -> &T {
         &self.0

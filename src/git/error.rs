@@ -1,0 +1,276 @@
+//! What can go wrong with the repository, with git's own words and what to do next.
+
+use std::path::PathBuf;
+
+use crate::model::{Oid, RunId, WorkBranch};
+
+/// Something git refused, or something that milton refuses to do with git.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Neither the folder nor a parent is a git repository.
+    #[error("not a git repository (or any of the parent folders): {}", dir.display())]
+    NotARepository {
+        /// Where the search began.
+        dir: PathBuf,
+    },
+    /// Git's protection against repositories that somebody else controls.
+    #[error("the repository at {} belongs to another user: {detail}", dir.display())]
+    NotOwned {
+        /// Where the search began.
+        dir: PathBuf,
+        /// Git's words.
+        detail: String,
+    },
+    /// The repository cannot be opened.
+    #[error("cannot open the repository at {}: {detail}", dir.display())]
+    Open {
+        /// Where the search began.
+        dir: PathBuf,
+        /// Git's words.
+        detail: String,
+    },
+    /// The text of `--base` is not the name of a branch or tag, nor an id.
+    #[error("not the name of a branch or tag, nor a commit id: {name:?}")]
+    BaseName {
+        /// The text.
+        name: String,
+    },
+    /// A branch and a tag of that name point at different commits.
+    #[error("{name:?} is the name of more than one thing: {}", candidates.join(", "))]
+    BaseAmbiguous {
+        /// The text.
+        name: String,
+        /// The full names.
+        candidates: Vec<String>,
+    },
+    /// No branch, tag or commit has that name.
+    #[error("no branch, tag or commit is called {name:?}")]
+    BaseUnknown {
+        /// The text.
+        name: String,
+    },
+    /// HEAD points at a branch that has no commit.
+    #[error("the branch {branch:?} has no commits yet")]
+    NoCommits {
+        /// The branch.
+        branch: String,
+    },
+    /// An object is missing, corrupt, or of another kind.
+    #[error("cannot read {what}: {detail}")]
+    Object {
+        /// The object.
+        what: String,
+        /// Git's words.
+        detail: String,
+    },
+    /// Git does not know who the author is.
+    #[error("git does not know who you are: {detail}")]
+    NoIdentity {
+        /// Git's words.
+        detail: String,
+    },
+    /// A path cannot be written into a tree.
+    #[error("cannot write {path:?}: {why}")]
+    Path {
+        /// The path.
+        path: String,
+        /// The reason.
+        why: String,
+    },
+    /// The base does not hold what the change says it starts from.
+    #[error("{path:?} in the base commit is not what the change was made for")]
+    BaseDiffers {
+        /// The path.
+        path: String,
+    },
+    /// The change leaves the tree as it is.
+    #[error("the change leaves every file as it is")]
+    NothingToCommit,
+    /// The two commits have no common ancestor.
+    #[error("{base} and {commit} have no common ancestor")]
+    NoMergeBase {
+        /// One commit.
+        base: Oid,
+        /// The other.
+        commit: Oid,
+    },
+    /// Something that is not a folder stands where the work branches live.
+    #[error("{what} stands where the branches self-upgrade/<topic> would be created")]
+    BranchFolderTaken {
+        /// What it is.
+        what: String,
+        /// How to move it out of the way.
+        fix: String,
+    },
+    /// The branch and all its numbered names exist.
+    #[error("{branch} exists, and so do all its names up to -99")]
+    NoFreeName {
+        /// The branch.
+        branch: WorkBranch,
+    },
+    /// Another git process holds the lock of a ref, or died holding it.
+    #[error("{} exists: another git process is running, or one was interrupted", lock.display())]
+    Locked {
+        /// The lock file.
+        lock: PathBuf,
+    },
+    /// The branch points at another commit than expected.
+    #[error("{branch} points at {found}, not at {expected}")]
+    BranchMoved {
+        /// The branch.
+        branch: WorkBranch,
+        /// The commit that milton knows.
+        expected: Oid,
+        /// Where it points now.
+        found: Oid,
+    },
+    /// The branch is a symbolic ref; milton never creates such a branch.
+    #[error("{name} is a symbolic ref")]
+    Symbolic {
+        /// The full name.
+        name: String,
+    },
+    /// A work tree has the branch checked out.
+    #[error("{branch} is checked out at {}", at.display())]
+    CheckedOut {
+        /// The branch.
+        branch: WorkBranch,
+        /// The work tree.
+        at: PathBuf,
+    },
+    /// Nothing was kept for the run.
+    #[error("nothing is kept for the run {run}")]
+    NotKept {
+        /// The run.
+        run: RunId,
+    },
+    /// Another commit is kept for the run.
+    #[error("{name} keeps {found}, not {expected}")]
+    KeptDiffers {
+        /// The full name of the ref.
+        name: String,
+        /// The commit that milton knows.
+        expected: Oid,
+        /// What is kept.
+        found: Oid,
+    },
+    /// The folder cannot take the files of a commit.
+    #[error("cannot export into {}: {why}", into.display())]
+    ExportTarget {
+        /// The folder.
+        into: PathBuf,
+        /// The reason.
+        why: String,
+    },
+    /// A file of a commit cannot be written.
+    #[error("cannot write {}", path.display())]
+    ExportWrite {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Git refused something else.
+    #[error("cannot {doing}: {detail}")]
+    Git {
+        /// What milton was doing.
+        doing: String,
+        /// Git's words.
+        detail: String,
+    },
+}
+
+impl Error {
+    /// What to do next.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::NotARepository { .. } => {
+                "start milton inside a git repository, or name one with --repo DIR".to_owned()
+            }
+            Self::NotOwned { dir, .. } => format!(
+                "if you trust it: git config --global --add safe.directory {}",
+                quoted(&dir.display().to_string())
+            ),
+            Self::Open { detail, .. } if detail.contains("extension") => {
+                "this repository uses a format that milton's git library cannot read; \
+                 a plain clone of it works"
+                    .to_owned()
+            }
+            Self::Open { .. } => "check the repository with: git status".to_owned(),
+            Self::BaseName { .. } | Self::BaseUnknown { .. } => {
+                "name an existing branch, tag or commit id with --base (git branch --all)"
+                    .to_owned()
+            }
+            Self::BaseAmbiguous { candidates, .. } => format!(
+                "say which one: --base {}",
+                candidates.first().map_or("refs/heads/…", String::as_str)
+            ),
+            Self::NoCommits { .. } => {
+                "make a first commit, or name another branch with --base".to_owned()
+            }
+            Self::Object { .. } => {
+                "the repository lacks an object or holds a damaged one; look with: git fsck"
+                    .to_owned()
+            }
+            Self::NoIdentity { .. } => "git config --global user.name \"Your Name\" && \
+                 git config --global user.email \"you@example.com\""
+                .to_owned(),
+            Self::Path { .. } => "correct the path in the proposal".to_owned(),
+            Self::BaseDiffers { .. } => {
+                "make the proposal again for the present base commit".to_owned()
+            }
+            Self::NothingToCommit => "propose a change that changes something".to_owned(),
+            Self::NoMergeBase { .. } => {
+                "name the base that the change was made for with --base".to_owned()
+            }
+            Self::BranchFolderTaken { fix, .. } => fix.clone(),
+            Self::NoFreeName { .. } => {
+                "delete branches you no longer need, or choose another --topic".to_owned()
+            }
+            Self::Locked { lock } => format!(
+                "wait for the other git process; if there is none: rm {}",
+                quoted(&lock.display().to_string())
+            ),
+            Self::BranchMoved {
+                branch, expected, ..
+            } => format!(
+                "somebody added work to it, so it was left alone; look at it with: \
+                 git log {expected}..{branch}"
+            ),
+            Self::Symbolic { name } => format!("look at it with: git symbolic-ref {name}"),
+            Self::CheckedOut { at, .. } => format!(
+                "switch that work tree to another branch first: git -C {} switch -",
+                quoted(&at.display().to_string())
+            ),
+            Self::NotKept { .. } => {
+                "see what is kept with: git for-each-ref refs/milton/abandoned".to_owned()
+            }
+            Self::KeptDiffers { name, .. } => format!("look at it with: git show {name}"),
+            Self::ExportTarget { .. } => "give an empty folder outside the repository".to_owned(),
+            Self::ExportWrite { .. } => "check free space and permissions there".to_owned(),
+            Self::Git { .. } => "look at the repository with: git status; git fsck".to_owned(),
+        }
+    }
+
+    /// Git's error while an object was read.
+    pub(super) fn object(what: impl Into<String>, error: &git2::Error) -> Self {
+        Self::Object {
+            what: what.into(),
+            detail: error.message().to_owned(),
+        }
+    }
+
+    /// Git's error while something was done.
+    pub(super) fn git(doing: impl Into<String>, error: &git2::Error) -> Self {
+        Self::Git {
+            doing: doing.into(),
+            detail: error.message().to_owned(),
+        }
+    }
+}
+
+/// A word as a shell takes it; a name with a NUL cannot be quoted and is shown as it is.
+fn quoted(word: &str) -> String {
+    shlex::try_quote(word).map_or_else(|_| word.to_owned(), std::borrow::Cow::into_owned)
+}
