@@ -231,3 +231,6 @@ fn commit_id(name: &str, reference: &Reference<'_>) -> Result<git2::Oid, Error> 
         .map(|commit| commit.id())
         .map_err(|e| Error::object(format!("the commit of {name}"), &e))
 }
+
+#[cfg(test)]
+mod tests;

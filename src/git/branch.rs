@@ -287,3 +287,6 @@ fn differs(name: String, expected: &Oid, found: Oid) -> Error {
         found,
     }
 }
+
+#[cfg(test)]
+mod tests;

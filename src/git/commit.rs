@@ -242,3 +242,6 @@ fn starts_from(change: &FileChange, file: Option<(i32, git2::Oid)>) -> Result<()
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -421,3 +421,6 @@ fn quoted(prefix: &[u8], path: &[u8]) -> Vec<u8> {
     text.push('"');
     text.into_bytes()
 }
+
+#[cfg(test)]
+mod tests;

@@ -229,3 +229,6 @@ fn is_lfs_pointer(content: &[u8]) -> bool {
     content.len() <= MAX_LFS_POINTER
         && content.starts_with(b"version https://git-lfs.github.com/spec/")
 }
+
+#[cfg(test)]
+mod tests;
