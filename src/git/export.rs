@@ -55,24 +55,35 @@ impl Repository {
         Ok(summary)
     }
 
-    /// Refuses a folder that is not empty or that touches the repository; creates a missing one.
+    /// Refuses a folder that is not empty or that is inside the repository; creates a missing one,
+    /// after that check, in its existing parent.
     fn empty_folder(&self, into: &Path) -> Result<PathBuf, Error> {
-        let refused = |why: String| Error::ExportTarget {
+        let refused = |why: &str| Error::ExportTarget {
             into: into.to_path_buf(),
-            why,
+            why: why.to_owned(),
         };
-        fs::create_dir_all(into).map_err(|e| refused(e.to_string()))?;
-        let real = into.canonicalize().map_err(|e| refused(e.to_string()))?;
+        let failed = |e: io::Error| refused(&e.to_string());
+        let missing = fs::symlink_metadata(into).is_err();
+        let real = if missing {
+            let (Some(parent), Some(name)) = (into.parent(), into.file_name()) else {
+                return Err(refused("it has no parent folder"));
+            };
+            parent.canonicalize().map_err(failed)?.join(name)
+        } else {
+            into.canonicalize().map_err(failed)?
+        };
         let mut ours = self.git_dirs();
         ours.push(self.root.clone());
         if ours.iter().any(|dir| real.starts_with(dir)) {
-            return Err(refused("it is inside the repository".to_owned()));
+            return Err(refused("it is inside the repository"));
         }
-        match fs::read_dir(&real).map(|mut entries| entries.next().is_none()) {
-            Ok(true) => Ok(real),
-            Ok(false) => Err(refused("it is not empty".to_owned())),
-            Err(e) => Err(refused(e.to_string())),
+        if missing {
+            fs::create_dir(&real).map_err(failed)?;
         }
+        if fs::read_dir(&real).map_err(failed)?.next().is_some() {
+            return Err(refused("it is not empty"));
+        }
+        Ok(real)
     }
 
     fn list_tree(&self, root: git2::Oid) -> Result<Listing, Error> {
