@@ -1,0 +1,157 @@
+//! The only place that spawns processes: the supervisor, the capture of output, the test view and
+//! the report channel.
+//!
+//! A command never runs as a direct child of milton. Milton starts itself again as the hidden
+//! subcommand `__supervise` ([`supervise`]), which adopts everything the command leaves behind and
+//! ends it. A socket between the two carries the request and the orders one way and the end of the
+//! command the other way; when milton dies, however it dies, the socket closes and the supervisor
+//! kills what is left. So a time-out, a stop, a crash of milton and a command that simply ends
+//! leave no process behind, not even a grandchild in a session of its own.
+//!
+//! Adopting orphans is a Linux feature (`PR_SET_CHILD_SUBREAPER`). On other Unix systems this
+//! module compiles and ends the command's process group only: a grandchild that leaves the group
+//! survives there.
+//!
+//! What this module must never do: build a command line from text, start a shell by itself, or
+//! hand milton's own environment to a command.
+
+mod capture;
+mod environment;
+mod processes;
+mod program;
+pub mod report;
+mod run;
+mod stop;
+mod supervise;
+mod view;
+mod wire;
+
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::model::{Digest, ExitKind, OutputSummary};
+
+pub use program::resolve_program;
+pub use run::Supervisor;
+pub use stop::{StopLevel, StopSignal};
+pub use supervise::supervise;
+pub use view::{View, ViewRequest, prepare_view};
+
+/// The hidden subcommand that [`supervise`] is the body of.
+pub const SUPERVISE: &str = "__supervise";
+
+/// One command, complete: nothing is taken from milton's own environment.
+#[derive(Clone, Debug)]
+pub struct CommandSpec {
+    /// Program and arguments as they are run. The first is only the name; `program` is started.
+    pub argv: Vec<String>,
+    /// The absolute path of the program, from [`resolve_program`].
+    pub program: PathBuf,
+    /// The absolute working directory.
+    pub cwd: PathBuf,
+    /// The whole environment.
+    pub env: Vec<(OsString, OsString)>,
+    /// The time limit; the command gets TERM then, and KILL three seconds later.
+    pub timeout: Duration,
+    /// The file that takes every byte of both streams in order of arrival. It must not exist.
+    pub output: PathBuf,
+    /// How many bytes both streams may print together; one more ends the command.
+    pub output_limit: u64,
+}
+
+/// A command that ended. The bytes of both streams add up to the length of the output file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finished {
+    /// How it ended.
+    pub exit: ExitKind,
+    /// Wall time from the start of the supervisor to the end of the last process.
+    pub duration: Duration,
+    /// Standard output.
+    pub stdout: OutputSummary,
+    /// Standard error.
+    pub stderr: OutputSummary,
+    /// The digest of the output file.
+    pub log_sha256: Digest,
+}
+
+/// Why a command could not be run, or its view not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The supervisor could not be started.
+    #[error("cannot start the process supervisor {}", exe.display())]
+    Supervisor {
+        /// Milton's own program.
+        exe: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The supervisor ended, or stopped answering, before it reported the command's end.
+    #[error("the process supervisor was lost before the command ended")]
+    SupervisorLost,
+    /// Processes of the command survived KILL.
+    #[error("{count} processes of the command could not be ended")]
+    LeftBehind {
+        /// How many were left.
+        count: usize,
+    },
+    /// Somebody outside the command still holds its output pipe.
+    #[error("the command has ended but a process outside of it holds its output open")]
+    OutputHeld,
+    /// The output could not be captured completely; the command was ended.
+    #[error("cannot write the command's output to {}", path.display())]
+    Output {
+        /// The output file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A step of preparing the test view failed.
+    #[error("cannot prepare the test view: {}", path.display())]
+    View {
+        /// The path at fault.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The name of a linked path is not a path inside the repository.
+    #[error("not a path that can be linked into the test view: {0:?}")]
+    Linked(String),
+    /// No program of that name is on the search path.
+    #[error("the program {name:?} was not found")]
+    ProgramNotFound {
+        /// The name as the plan wrote it.
+        name: String,
+    },
+    /// The program lies inside the repository, so the proposal could have written it.
+    #[error("the program {name:?} lies inside the repository")]
+    ProgramInside {
+        /// The name as the plan wrote it.
+        name: String,
+    },
+}
+
+impl Error {
+    /// What the human can do next.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Supervisor { .. } => {
+                "check that the milton program can be executed from where it is installed"
+            }
+            Self::SupervisorLost => {
+                "the command may have signalled other processes: read its output, then look for leftovers"
+            }
+            Self::LeftBehind { .. } => "look for processes that run as another user and end them",
+            Self::OutputHeld => "do not hand the output to a service that outlives the command",
+            Self::Output { .. } => "make room on the disk of the run store, then run again",
+            Self::View { .. } => "check that the folder for temporary files is writable",
+            Self::Linked(_) => "name paths relative to the repository, without `..`",
+            Self::ProgramNotFound { .. } => "install it, or put it on PATH outside the repository",
+            Self::ProgramInside { .. } => "name the interpreter first: `sh ./script.sh`",
+        }
+    }
+}

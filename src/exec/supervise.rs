@@ -1,0 +1,194 @@
+//! The hidden subcommand: starts one command, adopts what it leaves behind, ends all of it.
+//!
+//! It is a program of its own inside the same file: one thread waits for children, one for orders,
+//! and it owns nothing but the control socket. Everything it knows comes through that socket.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
+
+use crate::exec::processes::signal_descendants;
+use crate::exec::wire::{End, KILL, Reply, Request, TERMINATE};
+
+/// How long processes may survive KILL before they are reported as left behind. Only a process of
+/// another user or one stuck in the kernel gets there.
+const GIVE_UP: Duration = Duration::from_secs(5);
+
+/// How often KILL is repeated while milton's order stands and the command is not gone yet.
+const REPEAT: Duration = Duration::from_millis(10);
+
+/// Runs the supervisor: the whole body of the hidden subcommand.
+///
+/// Reads one request from standard input, which must be the control socket, starts the command
+/// with standard output and standard error as they are, and replies when no process of it is left.
+pub fn supervise() -> ExitCode {
+    match serve() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody else can be told: milton has gone, or never was there.
+            writeln!(io::stderr(), "milton: supervisor: {error}").ok();
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn serve() -> io::Result<()> {
+    // Leaves milton's terminal: its Ctrl-C does not come here, and no command below can open
+    // /dev/tty to type into the review. It fails only for a group leader, started by hand.
+    rustix::process::setsid().ok();
+    adopt_orphans()?;
+    let mut control = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let mut orders = BufReader::new(control.try_clone()?);
+    let mut line = Vec::new();
+    orders.read_until(b'\n', &mut line)?;
+    let request: Request = serde_json::from_slice(&line)?;
+    let reply = match start(&request) {
+        Ok(pid) => follow(pid, orders)?,
+        Err(reason) => Reply {
+            end: End::NotStarted(reason),
+            left_behind: 0,
+        },
+    };
+    let mut line = serde_json::to_vec(&reply)?;
+    line.push(b'\n');
+    control.write_all(&line)
+}
+
+#[cfg(target_os = "linux")]
+fn adopt_orphans() -> io::Result<()> {
+    // Any number but none switches it on.
+    Ok(rustix::process::set_child_subreaper(Some(
+        rustix::process::getpid(),
+    ))?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn adopt_orphans() -> io::Result<()> {
+    Ok(())
+}
+
+/// Starts the command in a process group of its own.
+///
+/// This is the seam for the sandbox: whatever is to confine the command is set up here, between
+/// the request and the start, in a process that is already alone in its session and owns the
+/// control socket. `adopt_orphans` gives way to a process namespace then.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "exec is the only spawner, and this is the one place where a command starts"
+)]
+fn start(request: &Request) -> Result<Pid, String> {
+    let program = Path::new(&request.program);
+    let cwd = Path::new(&request.cwd);
+    if !program.is_absolute() {
+        return Err(format!("{} is not an absolute path", program.display()));
+    }
+    // Checked first, because the system reports a missing folder as if the program were missing.
+    if !cwd.is_dir() {
+        return Err(format!(
+            "the working directory {} does not exist",
+            cwd.display()
+        ));
+    }
+    let child = Command::new(program)
+        .args(&request.arguments)
+        .current_dir(cwd)
+        .env_clear()
+        .envs(request.env.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .map_err(|error| format!("{}: {error}", program.display()))?;
+    Ok(Pid::from_child(&child))
+}
+
+/// Waits for the command, then ends what it left behind.
+fn follow(pid: Pid, orders: BufReader<UnixStream>) -> io::Result<Reply> {
+    let obeying = thread::Builder::new()
+        .name("orders".to_owned())
+        .spawn(move || obey(orders, pid));
+    if let Err(error) = obeying {
+        end_all(pid);
+        return Err(error);
+    }
+    let status = wait_for(pid)?;
+    let end = match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => End::Exited(code),
+        (None, Some(signal)) => End::Signalled(signal),
+        (None, None) => return Err(io::Error::other("neither exited nor signalled")),
+    };
+    let left_behind = end_all(pid);
+    Ok(Reply { end, left_behind })
+}
+
+/// Waits until the command itself ended; adopted orphans are buried on the way.
+fn wait_for(command: Pid) -> io::Result<WaitStatus> {
+    loop {
+        match rustix::process::wait(WaitOptions::empty()) {
+            Ok(Some((pid, status))) if pid == command => return Ok(status),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Kills and buries until the system says that there is no child any more. Says how many are left
+/// when that does not come true.
+fn end_all(command: Pid) -> usize {
+    let give_up = Instant::now() + GIVE_UP;
+    let mut pause = Duration::from_micros(100);
+    loop {
+        match rustix::process::wait(WaitOptions::NOHANG) {
+            Ok(Some(_)) | Err(Errno::INTR) => continue,
+            Err(_) => return 0,
+            Ok(None) => {}
+        }
+        let left = signal_all(command, Signal::KILL);
+        if Instant::now() > give_up {
+            return left.max(1);
+        }
+        thread::sleep(pause);
+        pause = (pause * 2).min(REPEAT);
+    }
+}
+
+/// Follows milton's orders until the process ends.
+fn obey(mut orders: BufReader<UnixStream>, command: Pid) {
+    loop {
+        let mut order = [0_u8];
+        match orders.read_exact(&mut order) {
+            Ok(()) if order == [TERMINATE] => {
+                signal_all(command, Signal::TERM);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Ok(()) if order == [KILL] => break,
+            // The socket closed: milton is gone, and with it the reason to run anything. An order
+            // that makes no sense means the same: better to end than to guess.
+            Ok(()) | Err(_) => break,
+        }
+    }
+    // Repeated, because a command may be forking faster than one snapshot is taken.
+    loop {
+        signal_all(command, Signal::KILL);
+        thread::sleep(REPEAT);
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn signal_all(_command: Pid, signal: Signal) -> usize {
+    signal_descendants(rustix::process::getpid(), signal)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn signal_all(command: Pid, signal: Signal) -> usize {
+    // Without sub-reaper and /proc, the process group is all that can be named.
+    usize::from(rustix::process::kill_process_group(command, signal).is_ok())
+        + signal_descendants(command, signal)
+}

@@ -1,0 +1,136 @@
+//! The test view: the exported tree of the candidate with the checkout's installed dependencies
+//! linked in, and an environment built from nothing. This is the fallback tier: a private copy and
+//! a supervisor, no sandbox.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, symlink};
+use std::path::{Path, PathBuf};
+
+use crate::exec::{Error, environment};
+use crate::model::{RelPath, SandboxReport, Tier};
+
+/// What [`prepare_view`] starts from.
+#[derive(Clone, Debug)]
+pub struct ViewRequest<'a> {
+    /// The folder that already holds the exported tree of the candidate; absolute.
+    pub root: PathBuf,
+    /// The human's own checkout; absolute.
+    pub checkout: &'a Path,
+    /// Paths of the checkout to link in where the tree has nothing of that name (`.venv`, `venv`,
+    /// `node_modules`, or a generated file such as `src/pkg/_version.py`).
+    pub linked: &'a [String],
+    /// The environment milton was started with.
+    pub parent_env: &'a BTreeMap<OsString, OsString>,
+    /// A private folder for the command's home and temporary files; created here. Keep its path
+    /// short: suites bind Unix sockets below it, and those allow 107 bytes.
+    pub scratch: &'a Path,
+}
+
+/// A folder in which commands can run.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// The folder, the working directory of commands.
+    pub root: PathBuf,
+    /// What isolates commands here, and what it does not stop.
+    pub sandbox: SandboxReport,
+    /// The whole environment of commands.
+    pub env: Vec<(OsString, OsString)>,
+    /// What was linked in from the checkout.
+    pub linked: Vec<String>,
+}
+
+/// Links the checkout's dependencies into an exported tree and builds the environment.
+///
+/// # Errors
+///
+/// When a folder or link cannot be made, or `linked` holds something that is not a relative path.
+pub fn prepare_view(request: ViewRequest<'_>) -> Result<View, Error> {
+    let mut linked = Vec::new();
+    for name in request.linked {
+        let path = RelPath::parse(name).map_err(|_| Error::Linked(name.clone()))?;
+        if link(&request.root, request.checkout, &path)? {
+            linked.push(name.clone());
+        }
+    }
+    for name in ["home", "tmp"] {
+        private_folder(&request.scratch.join(name))?;
+    }
+    let mut view = View {
+        sandbox: SandboxReport {
+            tier: Tier::Fallback,
+            gaps: gaps(&linked),
+        },
+        root: request.root,
+        env: Vec::new(),
+        linked,
+    };
+    view.env = environment::build(&view, request.checkout, request.scratch, request.parent_env);
+    Ok(view)
+}
+
+/// Links one path of the checkout into the view; `false` when there is nothing to link or the tree
+/// already has something of that name.
+fn link(root: &Path, checkout: &Path, path: &RelPath) -> Result<bool, Error> {
+    let source = checkout.join(path.as_str());
+    let target = root.join(path.as_str());
+    if fs::metadata(&source).is_err() || fs::symlink_metadata(&target).is_ok() {
+        return Ok(false);
+    }
+    // The folder above must be a real folder of the tree: through a link of the candidate's, the
+    // new link could land outside the view.
+    let parent = target.parent().unwrap_or(root);
+    if environment::canonical(parent) != environment::canonical(root).join(above(path)) {
+        return Ok(false);
+    }
+    symlink(&source, &target).map_err(|source| failed(&target, source))?;
+    Ok(true)
+}
+
+/// The path of the folder above, relative to the root.
+fn above(path: &RelPath) -> &str {
+    path.as_str()
+        .rsplit_once('/')
+        .map_or("", |(above, _)| above)
+}
+
+fn private_folder(path: &Path) -> Result<(), Error> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|source| failed(path, source))
+}
+
+fn failed(path: &Path, source: io::Error) -> Error {
+    Error::View {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+/// What the fallback tier does not stop, in the words the reviewer reads.
+fn gaps(linked: &[String]) -> Vec<String> {
+    let mut gaps: Vec<String> = [
+        "the network is reachable",
+        "files of the user are readable and writable",
+        "other processes of the user, milton included, can be signalled",
+        "memory, processes and disk space are not limited",
+        "tests can forge their own report",
+        "tool chains under the user's home are used in place and can be changed",
+        "tests run at another path than the checkout",
+        "there is no .git in the test view",
+        "ignored files of the checkout are missing unless linked",
+        "an editable install with an import hook of its own can load the checkout's code",
+    ]
+    .map(str::to_owned)
+    .into();
+    gaps.extend(
+        linked
+            .iter()
+            .map(|name| format!("the linked {name} can be changed by the tests")),
+    );
+    gaps
+}
