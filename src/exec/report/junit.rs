@@ -1,0 +1,473 @@
+//! Reads a JUnit file as a stream, with bounds on everything a hostile one could grow.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use quick_xml::Reader;
+use quick_xml::XmlVersion;
+use quick_xml::events::{BytesRef, BytesStart, Event};
+
+use crate::exec::report::{LARGEST, location};
+use crate::model::FailedTest;
+
+/// Failures that are kept; the others are only counted.
+const FAILURES: usize = 200;
+
+/// The longest traceback that is kept, in bytes.
+const TRACEBACK: usize = 20 * 1024;
+
+/// The longest message and name that are kept, in bytes.
+const MESSAGE: usize = 1024;
+
+/// How deep elements may lie in each other. Real reports have five levels, and one more for each
+/// `describe` in a suite.
+const DEPTH: usize = 64;
+
+/// How many attributes an element may have. Real ones have ten.
+const ATTRIBUTES: usize = 64;
+
+/// What the report says, counted from its test cases.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    /// Neither failed nor skipped.
+    pub(super) passed: u64,
+    /// With a failure or an error.
+    pub(super) failed: u64,
+    /// Skipped, expected failures included.
+    pub(super) skipped: u64,
+    /// The first failures.
+    pub(super) failures: Vec<FailedTest>,
+    /// What the suites' own numbers say against it.
+    pub(super) contradictions: Vec<String>,
+}
+
+/// Reads a report.
+///
+/// # Errors
+///
+/// One phrase that says why the file cannot be believed.
+pub(super) fn parse(file: File, view: &Path) -> Result<Counts, String> {
+    // The size was looked at before; the file may still be growing.
+    let mut reader = Reader::from_reader(BufReader::new(file.take(LARGEST)));
+    let mut report = Report::new(view);
+    let mut buffer = Vec::new();
+    loop {
+        buffer.clear();
+        let event = reader
+            .read_event_into(&mut buffer)
+            .map_err(|error| unreadable(&error))?;
+        if !report.take(event)? {
+            return report.finish();
+        }
+    }
+}
+
+fn unreadable(error: &dyn std::fmt::Display) -> String {
+    let mut text = format!("the report is not readable XML: {error}");
+    cut(&mut text, MESSAGE);
+    text
+}
+
+/// The numbers of a suite: of its attributes or counted.
+#[derive(Clone, Copy, Debug, Default)]
+struct Numbers {
+    tests: u64,
+    failures: u64,
+    errors: u64,
+    skipped: u64,
+}
+
+impl Numbers {
+    fn add(&mut self, other: Self) {
+        self.tests += other.tests;
+        self.failures += other.failures;
+        self.errors += other.errors;
+        self.skipped += other.skipped;
+    }
+}
+
+/// An open suite.
+#[derive(Debug, Default)]
+struct Suite {
+    claimed: [(&'static str, Option<u64>); 4],
+    direct: Numbers,
+    nested: Numbers,
+}
+
+/// An open test case.
+#[derive(Debug, Default)]
+struct Case {
+    name: String,
+    class: String,
+    file: Option<String>,
+    line: Option<u32>,
+    failures: u64,
+    errors: u64,
+    skipped: bool,
+    message: String,
+    traceback: String,
+}
+
+/// What an open element is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Element {
+    Suites,
+    Suite,
+    Case,
+    /// A failure or an error: its text is the traceback.
+    Failure,
+    Other,
+}
+
+struct Report<'a> {
+    view: &'a Path,
+    open: Vec<Element>,
+    suites: Vec<Suite>,
+    case: Option<Case>,
+    ended: bool,
+    counts: Counts,
+}
+
+impl<'a> Report<'a> {
+    fn new(view: &'a Path) -> Self {
+        Self {
+            view,
+            open: Vec::new(),
+            suites: Vec::new(),
+            case: None,
+            ended: false,
+            counts: Counts::default(),
+        }
+    }
+
+    /// Takes one event; `false` at the end of the file.
+    fn take(&mut self, event: Event<'_>) -> Result<bool, String> {
+        match event {
+            Event::Start(start) => self.start(&start)?,
+            Event::Empty(start) => {
+                self.start(&start)?;
+                self.end();
+            }
+            Event::End(_) => self.end(),
+            Event::Text(text) => self.text(&text.xml10_content())?,
+            Event::CData(text) => self.text(&text.xml10_content())?,
+            Event::GeneralRef(reference) => {
+                let character = resolve(&reference)?;
+                self.text(character.encode_utf8(&mut [0; 4]))?;
+            }
+            // Entities are defined in there, and no runner writes one.
+            Event::DocType(_) => return Err("the report has a document type".to_owned()),
+            Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
+            Event::Eof => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn finish(self) -> Result<Counts, String> {
+        if self.ended {
+            Ok(self.counts)
+        } else if self.open.is_empty() {
+            Err("the report is empty".to_owned())
+        } else {
+            Err("the report ends before it is complete".to_owned())
+        }
+    }
+
+    fn start(&mut self, start: &BytesStart<'_>) -> Result<(), String> {
+        if self.ended {
+            return Err("the report goes on after its end".to_owned());
+        }
+        if self.open.len() >= DEPTH {
+            return Err(format!("the report is nested deeper than {DEPTH} levels"));
+        }
+        let name = start.local_name();
+        let element = match (name.as_ref(), self.open.last()) {
+            ("testsuites", None) => Element::Suites,
+            (_, None) if name.as_ref() != "testsuite" => {
+                return Err("the report is not a JUnit file".to_owned());
+            }
+            ("testsuite", None | Some(Element::Suites | Element::Suite)) => Element::Suite,
+            ("testcase", Some(Element::Suites | Element::Suite)) => Element::Case,
+            ("testsuites" | "testsuite" | "testcase", _) => {
+                return Err("the report has suites and tests in the wrong places".to_owned());
+            }
+            ("failure" | "error", Some(Element::Case)) => Element::Failure,
+            (_, _) => Element::Other,
+        };
+        match element {
+            Element::Suites | Element::Other => self.mark(name.as_ref()),
+            Element::Suite => self.start_suite(start)?,
+            Element::Case => self.start_case(start)?,
+            Element::Failure => self.start_failure(start)?,
+        }
+        self.open.push(element);
+        Ok(())
+    }
+
+    /// Notes `skipped` directly below a test case.
+    fn mark(&mut self, name: &str) {
+        if name == "skipped"
+            && self.open.last() == Some(&Element::Case)
+            && let Some(case) = &mut self.case
+        {
+            case.skipped = true;
+        }
+    }
+
+    fn start_suite(&mut self, start: &BytesStart<'_>) -> Result<(), String> {
+        let mut suite = Suite {
+            claimed: ["tests", "failures", "errors", "skipped"].map(|name| (name, None)),
+            ..Suite::default()
+        };
+        each_attribute(start, |name, value| {
+            for (claim, number) in &mut suite.claimed {
+                if *claim == name {
+                    *number = value.trim().parse().ok();
+                }
+            }
+        })?;
+        self.suites.push(suite);
+        Ok(())
+    }
+
+    fn start_case(&mut self, start: &BytesStart<'_>) -> Result<(), String> {
+        let mut case = Case::default();
+        each_attribute(start, |name, mut value| {
+            cut(&mut value, MESSAGE);
+            match name {
+                "name" => case.name = value,
+                "classname" => case.class = value,
+                "file" => case.file = Some(value),
+                "line" => case.line = value.parse().ok(),
+                _ => {}
+            }
+        })?;
+        self.case = Some(case);
+        Ok(())
+    }
+
+    fn start_failure(&mut self, start: &BytesStart<'_>) -> Result<(), String> {
+        let is_failure = start.local_name().as_ref() == "failure";
+        let Some(case) = &mut self.case else {
+            return Ok(());
+        };
+        if is_failure {
+            case.failures += 1;
+        } else {
+            case.errors += 1;
+        }
+        if !case.traceback.is_empty() {
+            push_bounded(&mut case.traceback, "\n\n");
+        }
+        let message = &mut case.message;
+        each_attribute(start, |name, mut value| {
+            if name == "message" && message.is_empty() {
+                cut(&mut value, MESSAGE);
+                *message = value;
+            }
+        })
+    }
+
+    fn text(&mut self, text: &str) -> Result<(), String> {
+        if let Some(Element::Failure) = self.open.last() {
+            if let Some(case) = &mut self.case {
+                push_bounded(&mut case.traceback, text);
+            }
+        } else if self.open.is_empty()
+            && !text
+                .trim_matches(['\u{feff}', ' ', '\t', '\r', '\n'])
+                .is_empty()
+        {
+            return Err("the report is not a JUnit file".to_owned());
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        match self.open.pop() {
+            Some(Element::Case) => self.end_case(),
+            Some(Element::Suite) => self.end_suite(),
+            Some(Element::Suites | Element::Failure | Element::Other) | None => {}
+        }
+        self.ended = self.open.is_empty();
+    }
+
+    fn end_case(&mut self) {
+        let Some(case) = self.case.take() else {
+            return;
+        };
+        if let Some(suite) = self.suites.last_mut() {
+            suite.direct.add(Numbers {
+                tests: 1,
+                failures: case.failures,
+                errors: case.errors,
+                skipped: u64::from(case.skipped),
+            });
+        }
+        if case.failures + case.errors > 0 {
+            self.counts.failed += 1;
+            if self.counts.failures.len() < FAILURES {
+                self.counts.failures.push(case.into_failed_test(self.view));
+            }
+        } else if case.skipped {
+            self.counts.skipped += 1;
+        } else {
+            self.counts.passed += 1;
+        }
+    }
+
+    fn end_suite(&mut self) {
+        let Some(suite) = self.suites.pop() else {
+            return;
+        };
+        self.counts.contradictions.extend(suite.contradiction());
+        // One is enough to disbelieve the report.
+        self.counts.contradictions.truncate(1);
+        if let Some(parent) = self.suites.last_mut() {
+            parent.nested.add(suite.direct);
+            parent.nested.add(suite.nested);
+        }
+    }
+}
+
+impl Suite {
+    /// What the suite's own numbers say against the count of its elements.
+    ///
+    /// A suite with suites in it may mean all tests or only its own. pytest counts each sub-test
+    /// that passed as a test and writes no element for it, so there may be more tests than
+    /// elements, never fewer.
+    fn contradiction(&self) -> Option<String> {
+        let mut all = self.direct;
+        all.add(self.nested);
+        let counted = |numbers: Numbers| {
+            [
+                numbers.tests,
+                numbers.failures,
+                numbers.errors,
+                numbers.skipped,
+            ]
+        };
+        let claims = self
+            .claimed
+            .iter()
+            .zip(counted(self.direct).into_iter().zip(counted(all)));
+        claims
+            .into_iter()
+            .find_map(|((name, claimed), (direct, all))| {
+                let claimed = (*claimed)?;
+                let agrees =
+                    claimed == direct || claimed == all || (*name == "tests" && claimed > all);
+                (!agrees).then(|| format!("the report claims {name}={claimed} but holds {all}"))
+            })
+    }
+}
+
+impl Case {
+    fn into_failed_test(self, view: &Path) -> FailedTest {
+        let own = self
+            .file
+            .as_deref()
+            .and_then(|file| location::inside(file, view));
+        let name = self.display_name(own.as_deref(), view);
+        // pytest counts the lines of a test's definition from 0.
+        let defined = own.zip(self.line.map(|line| line.saturating_add(1)));
+        let (file, line) = match location::of_failure(&self.traceback, view).or(defined) {
+            Some((file, line)) => (Some(file), Some(line)),
+            None => (None, None),
+        };
+        FailedTest {
+            name,
+            file,
+            line,
+            message: self.first_line(),
+            traceback: self.traceback,
+        }
+    }
+
+    /// The name the way pytest prints it: `tests/test_a.py::TestB::test_c[1]`.
+    fn display_name(&self, file: Option<&str>, view: &Path) -> String {
+        let by_file = file.and_then(|file| {
+            let module = file.strip_suffix(".py")?.replace('/', ".");
+            let classes = self.class.strip_prefix(module.as_str())?;
+            Some((file.to_owned(), classes.trim_start_matches('.')))
+        });
+        match by_file.or_else(|| location::file_of_class(&self.class, view)) {
+            Some((file, "")) => format!("{file}::{}", self.name),
+            Some((file, classes)) => {
+                format!("{file}::{}::{}", classes.replace('.', "::"), self.name)
+            }
+            // A file that could not be collected is named as a module.
+            None if self.class.is_empty() => location::file_of_class(&self.name, view)
+                .map_or_else(|| self.name.clone(), |(file, _)| file),
+            None => format!("{}::{}", self.class, self.name),
+        }
+    }
+
+    /// The line that says most: pytest's own word for a failed collection says nothing.
+    fn first_line(&self) -> String {
+        let raised = || {
+            let mut lines = self.traceback.lines();
+            lines
+                .rfind(|line| line.starts_with("E "))
+                .map(|line| line[1..].trim())
+        };
+        let line = match self.message.lines().find(|line| !line.trim().is_empty()) {
+            Some("collection failure") => raised().or(Some("collection failure")),
+            Some(line) => Some(line),
+            None => {
+                raised().or_else(|| self.traceback.lines().find(|line| !line.trim().is_empty()))
+            }
+        };
+        line.unwrap_or_default().trim().to_owned()
+    }
+}
+
+/// Calls `take` with each attribute, decoded.
+fn each_attribute(
+    start: &BytesStart<'_>,
+    mut take: impl FnMut(&str, String),
+) -> Result<(), String> {
+    // The library's own check for repeated names takes time by the square of their number.
+    for (index, attribute) in start.attributes().with_checks(false).enumerate() {
+        if index >= ATTRIBUTES {
+            return Err(format!("an element has more than {ATTRIBUTES} attributes"));
+        }
+        let attribute = attribute.map_err(|error| unreadable(&error))?;
+        let value = attribute
+            .normalized_value(XmlVersion::Explicit1_0)
+            .map_err(|error| unreadable(&error))?;
+        take(attribute.key.local_name().as_ref(), value.into_owned());
+    }
+    Ok(())
+}
+
+/// The character that a reference means; only the predefined ones exist without a document type.
+fn resolve(reference: &BytesRef<'_>) -> Result<char, String> {
+    if let Some(character) = reference
+        .resolve_char_ref()
+        .map_err(|error| unreadable(&error))?
+    {
+        return Ok(character);
+    }
+    match reference.xml10_content().as_ref() {
+        "lt" => Ok('<'),
+        "gt" => Ok('>'),
+        "amp" => Ok('&'),
+        "quot" => Ok('"'),
+        "apos" => Ok('\''),
+        _ => Err("the report uses an entity that is not defined".to_owned()),
+    }
+}
+
+/// Appends as much as the bound allows.
+fn push_bounded(traceback: &mut String, text: &str) {
+    let room = TRACEBACK.saturating_sub(traceback.len());
+    let end = (0..=room.min(text.len())).rfind(|end| text.is_char_boundary(*end));
+    traceback.push_str(text.get(..end.unwrap_or(0)).unwrap_or_default());
+}
+
+fn cut(text: &mut String, bound: usize) {
+    let end = (0..=bound.min(text.len())).rfind(|end| text.is_char_boundary(*end));
+    text.truncate(end.unwrap_or(0));
+}
