@@ -245,3 +245,6 @@ fn complete_prefix(bytes: &[u8]) -> usize {
 fn is_continuation(byte: u8) -> bool {
     byte & 0b1100_0000 == 0b1000_0000
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,6 +27,9 @@ const DEPTH: usize = 64;
 /// How many attributes an element may have. Real ones have ten.
 const ATTRIBUTES: usize = 64;
 
+const NOT_JUNIT: &str = "the report is not a JUnit file";
+const AFTER_END: &str = "the report goes on after its end";
+
 /// What the report says, counted from its test cases.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
@@ -176,7 +179,7 @@ impl<'a> Report<'a> {
 
     fn start(&mut self, start: &BytesStart<'_>) -> Result<(), String> {
         if self.ended {
-            return Err("the report goes on after its end".to_owned());
+            return Err(AFTER_END.to_owned());
         }
         if self.open.len() >= DEPTH {
             return Err(format!("the report is nested deeper than {DEPTH} levels"));
@@ -185,7 +188,7 @@ impl<'a> Report<'a> {
         let element = match (name.as_ref(), self.open.last()) {
             ("testsuites", None) => Element::Suites,
             (_, None) if name.as_ref() != "testsuite" => {
-                return Err("the report is not a JUnit file".to_owned());
+                return Err(NOT_JUNIT.to_owned());
             }
             ("testsuite", None | Some(Element::Suites | Element::Suite)) => Element::Suite,
             ("testcase", Some(Element::Suites | Element::Suite)) => Element::Case,
@@ -270,16 +273,15 @@ impl<'a> Report<'a> {
     }
 
     fn text(&mut self, text: &str) -> Result<(), String> {
-        if let Some(Element::Failure) = self.open.last() {
-            if let Some(case) = &mut self.case {
-                push_bounded(&mut case.traceback, text);
-            }
-        } else if self.open.is_empty()
-            && !text
-                .trim_matches(['\u{feff}', ' ', '\t', '\r', '\n'])
+        let blank = |text: &str| {
+            text.trim_matches(['\u{feff}', ' ', '\t', '\r', '\n'])
                 .is_empty()
-        {
-            return Err("the report is not a JUnit file".to_owned());
+        };
+        match (self.open.last(), &mut self.case) {
+            (Some(Element::Failure), Some(case)) => push_bounded(&mut case.traceback, text),
+            (None, _) if !blank(text) && self.ended => return Err(AFTER_END.to_owned()),
+            (None, _) if !blank(text) => return Err(NOT_JUNIT.to_owned()),
+            (_, _) => {}
         }
         Ok(())
     }
@@ -471,3 +473,6 @@ fn cut(text: &mut String, bound: usize) {
     let end = (0..=bound.min(text.len())).rfind(|end| text.is_char_boundary(*end));
     text.truncate(end.unwrap_or(0));
 }
+
+#[cfg(test)]
+mod tests;
