@@ -266,6 +266,53 @@ async fn killing_milton_leaves_no_process() {
 }
 
 #[tokio::test]
+async fn a_milton_that_is_killed_takes_its_commands_with_it() {
+    let place = Place::new();
+    let mut milton = Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--ignored",
+            "--exact",
+            "exec::supervision::waits_to_be_killed",
+        ])
+        .env("PLACE", place.path())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    appears(&place.path().join("ready")).await;
+    assert!(is_running("61.66") && is_running("61.67"));
+    milton.kill().unwrap();
+    milton.wait().unwrap();
+    until("all are gone", || {
+        !is_running("61.66") && !is_running("61.67")
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "the other half of the test above, which starts it"]
+async fn waits_to_be_killed() {
+    let place = Place::new();
+    let script = "trap '' TERM; setsid sleep 61.66 & sh -c 'echo > ready; exec sleep 61.67'; wait";
+    let mut spec = place.shell(script);
+    spec.cwd = std::env::var_os("PLACE").unwrap().into();
+    let finished = place.run(spec).await;
+    panic!("it was to be killed, but: {finished:?}");
+}
+
+#[tokio::test]
+async fn a_process_that_forks_faster_than_anybody_can_look_is_ended() {
+    let place = Place::new();
+    // One process at a time, under a new number every few hundred microseconds.
+    let hop = "import os,sys\nos.setsid()\nopen('ready','w').write('x')\nwhile True:\n  if os.fork(): os._exit(0)\n";
+    std::fs::write(place.path().join("hop.py"), hop).unwrap();
+    let script = "python3 -S hop.py 61.68 & while ! [ -s ready ]; do :; done; echo done";
+    let finished = place.run(place.shell(script)).await.unwrap();
+    println!("{:?}", finished.duration);
+    assert_eq!(finished.exit, ExitKind::Exited { code: 0 });
+    assert!(!is_running("61.68"));
+}
+
+#[tokio::test]
 async fn a_command_that_kills_its_supervisor_is_an_error_and_is_ended() {
     let place = Place::new();
     let script = "kill -9 $PPID; sleep 61.63";

@@ -8,17 +8,12 @@ use quick_xml::Reader;
 use quick_xml::XmlVersion;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
-use crate::exec::report::{LARGEST, location};
+use crate::exec::report::LARGEST;
+use crate::exec::report::case::{Case, MESSAGE, cut};
 use crate::model::FailedTest;
 
 /// Failures that are kept; the others are only counted.
 const FAILURES: usize = 200;
-
-/// The longest traceback that is kept, in bytes.
-const TRACEBACK: usize = 20 * 1024;
-
-/// The longest message and name that are kept, in bytes.
-const MESSAGE: usize = 1024;
 
 /// How deep elements may lie in each other. Real reports have five levels, and one more for each
 /// `describe` in a suite.
@@ -96,20 +91,6 @@ struct Suite {
     claimed: [(&'static str, Option<u64>); 4],
     direct: Numbers,
     nested: Numbers,
-}
-
-/// An open test case.
-#[derive(Debug, Default)]
-struct Case {
-    name: String,
-    class: String,
-    file: Option<String>,
-    line: Option<u32>,
-    failures: u64,
-    errors: u64,
-    skipped: bool,
-    message: String,
-    traceback: String,
 }
 
 /// What an open element is.
@@ -261,7 +242,7 @@ impl<'a> Report<'a> {
             case.errors += 1;
         }
         if !case.traceback.is_empty() {
-            push_bounded(&mut case.traceback, "\n\n");
+            case.push_traceback("\n\n");
         }
         let message = &mut case.message;
         each_attribute(start, |name, mut value| {
@@ -278,7 +259,7 @@ impl<'a> Report<'a> {
                 .is_empty()
         };
         match (self.open.last(), &mut self.case) {
-            (Some(Element::Failure), Some(case)) => push_bounded(&mut case.traceback, text),
+            (Some(Element::Failure), Some(case)) => case.push_traceback(text),
             (None, _) if !blank(text) && self.ended => return Err(AFTER_END.to_owned()),
             (None, _) if !blank(text) => return Err(NOT_JUNIT.to_owned()),
             (_, _) => {}
@@ -365,66 +346,6 @@ impl Suite {
     }
 }
 
-impl Case {
-    fn into_failed_test(self, view: &Path) -> FailedTest {
-        let own = self
-            .file
-            .as_deref()
-            .and_then(|file| location::inside(file, view));
-        let name = self.display_name(own.as_deref(), view);
-        // pytest counts the lines of a test's definition from 0.
-        let defined = own.zip(self.line.map(|line| line.saturating_add(1)));
-        let (file, line) = match location::of_failure(&self.traceback, view).or(defined) {
-            Some((file, line)) => (Some(file), Some(line)),
-            None => (None, None),
-        };
-        FailedTest {
-            name,
-            file,
-            line,
-            message: self.first_line(),
-            traceback: self.traceback,
-        }
-    }
-
-    /// The name the way pytest prints it: `tests/test_a.py::TestB::test_c[1]`.
-    fn display_name(&self, file: Option<&str>, view: &Path) -> String {
-        let by_file = file.and_then(|file| {
-            let module = file.strip_suffix(".py")?.replace('/', ".");
-            let classes = self.class.strip_prefix(module.as_str())?;
-            Some((file.to_owned(), classes.trim_start_matches('.')))
-        });
-        match by_file.or_else(|| location::file_of_class(&self.class, view)) {
-            Some((file, "")) => format!("{file}::{}", self.name),
-            Some((file, classes)) => {
-                format!("{file}::{}::{}", classes.replace('.', "::"), self.name)
-            }
-            // A file that could not be collected is named as a module.
-            None if self.class.is_empty() => location::file_of_class(&self.name, view)
-                .map_or_else(|| self.name.clone(), |(file, _)| file),
-            None => format!("{}::{}", self.class, self.name),
-        }
-    }
-
-    /// The line that says most: pytest's own word for a failed collection says nothing.
-    fn first_line(&self) -> String {
-        let raised = || {
-            let mut lines = self.traceback.lines();
-            lines
-                .rfind(|line| line.starts_with("E "))
-                .map(|line| line[1..].trim())
-        };
-        let line = match self.message.lines().find(|line| !line.trim().is_empty()) {
-            Some("collection failure") => raised().or(Some("collection failure")),
-            Some(line) => Some(line),
-            None => {
-                raised().or_else(|| self.traceback.lines().find(|line| !line.trim().is_empty()))
-            }
-        };
-        line.unwrap_or_default().trim().to_owned()
-    }
-}
-
 /// Calls `take` with each attribute, decoded.
 fn each_attribute(
     start: &BytesStart<'_>,
@@ -460,18 +381,6 @@ fn resolve(reference: &BytesRef<'_>) -> Result<char, String> {
         "apos" => Ok('\''),
         _ => Err("the report uses an entity that is not defined".to_owned()),
     }
-}
-
-/// Appends as much as the bound allows.
-fn push_bounded(traceback: &mut String, text: &str) {
-    let room = TRACEBACK.saturating_sub(traceback.len());
-    let end = (0..=room.min(text.len())).rfind(|end| text.is_char_boundary(*end));
-    traceback.push_str(text.get(..end.unwrap_or(0)).unwrap_or_default());
-}
-
-fn cut(text: &mut String, bound: usize) {
-    let end = (0..=bound.min(text.len())).rfind(|end| text.is_char_boundary(*end));
-    text.truncate(end.unwrap_or(0));
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! The file is written by the tests' own process, so everything in it is untrusted: it is read
 //! with bounds on size, depth and text, and a file that cannot be believed is no report.
 
+mod case;
 mod instrument;
 mod judge;
 mod junit;
