@@ -6,3 +6,4 @@ pub mod exec;
 pub mod model;
 pub mod plan;
 pub mod policy;
+pub mod text;
