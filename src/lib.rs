@@ -6,4 +6,8 @@ pub mod exec;
 pub mod model;
 pub mod plan;
 pub mod policy;
+pub mod record;
 pub mod text;
+
+#[cfg(test)]
+mod fixtures;

@@ -134,7 +134,7 @@ pub fn command_line(argv: &[String]) -> String {
             Ok(quoted) if !argument.chars().any(is_hidden) => line.push_str(&quoted),
             Ok(_) | Err(_) => {
                 line.push_str("$'");
-                escape_into(argument, '\'', &mut line);
+                escape_into(argument, Some('\''), &mut line);
                 line.push('\'');
             }
         }
@@ -144,7 +144,7 @@ pub fn command_line(argv: &[String]) -> String {
 
 /// Escapes a text into one line that can be read back: `\n`, `\t`, `\\`, the quote, and `\u200b`
 /// style escapes for everything that does not show.
-pub fn escape_into(text: &str, quote: char, line: &mut String) {
+pub fn escape_into(text: &str, quote: Option<char>, line: &mut String) {
     for c in text.chars() {
         // Writing to a String cannot fail.
         let _ = match c {
@@ -152,7 +152,7 @@ pub fn escape_into(text: &str, quote: char, line: &mut String) {
             '\r' => write!(line, "\\r"),
             '\t' => write!(line, "\\t"),
             '\\' => write!(line, "\\\\"),
-            c if c == quote => write!(line, "\\{c}"),
+            c if Some(c) == quote => write!(line, "\\{c}"),
             '\0'..='\u{1f}' | '\u{7f}' => write!(line, "\\x{:02x}", u32::from(c)),
             c if !is_hidden(c) => write!(line, "{c}"),
             c if u32::from(c) <= 0xffff => write!(line, "\\u{:04x}", u32::from(c)),

@@ -1,0 +1,177 @@
+//! The store: where the runs are, and how one is found.
+
+use std::fs::{self, DirBuilder, Permissions};
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::folder::EVENTS;
+use super::{Error, RunFolder, Writer};
+use crate::model::RunId;
+
+/// How many ids are tried for one run: a second holds 65,536.
+const TRIES: u16 = 1000;
+
+/// What a run needs at the least before it starts, in bytes: a record that cannot hold its first
+/// events is refused before anything happens.
+const PROBE: [u8; 64 << 10] = [b' '; 64 << 10];
+
+/// The runs of one state folder.
+#[derive(Clone, Debug)]
+pub struct Store {
+    runs: PathBuf,
+}
+
+impl Store {
+    /// Opens the store, creating its folders for the owner alone. Refuses a state folder inside one
+    /// of `repository_dirs` (the work tree and the git directory: a change, a test or a `git clean`
+    /// could reach it), and one that is read-only or full.
+    pub fn open(state_dir: &Path, repository_dirs: &[PathBuf]) -> Result<Self, Error> {
+        let resolved = resolve(state_dir)?;
+        for repository in repository_dirs {
+            let repository = resolve(repository)?;
+            if resolved.starts_with(&repository) {
+                return Err(Error::InsideRepository {
+                    state_dir: resolved,
+                    repository,
+                });
+            }
+        }
+        let runs = resolved.join("runs");
+        let unusable = |source: io::Error| match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::Full {
+                path: runs.clone(),
+                source,
+            },
+            _ => Error::NotWritable {
+                path: runs.clone(),
+                source,
+            },
+        };
+        private_folder(&runs, Parents::Create).map_err(unusable)?;
+        let mode = fs::metadata(&runs).map_err(unusable)?.permissions().mode();
+        if mode & 0o077 != 0 {
+            // Diffs and test output are nobody else's business.
+            fs::set_permissions(&runs, Permissions::from_mode(0o700)).map_err(unusable)?;
+        }
+        probe(&runs).map_err(unusable)?;
+        Ok(Self { runs })
+    }
+
+    /// Begins a run: a new folder, whose lock the writer holds.
+    pub fn create(&self, now: Timestamp) -> Result<Writer, Error> {
+        // Not for secrecy: two runs of one second only have to differ.
+        let random = RandomState::new().build_hasher().finish();
+        let [low, high, ..] = random.to_le_bytes();
+        let first = u16::from_le_bytes([low, high]);
+        for n in 0..TRIES {
+            let folder = self.folder(&RunId::at(now, first.wrapping_add(n)));
+            match private_folder(folder.dir(), Parents::MustExist) {
+                Ok(()) => return Writer::create(folder),
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(e) => return Err(Error::io("create", folder.dir(), e)),
+            }
+        }
+        let taken = io::Error::from(io::ErrorKind::AlreadyExists);
+        Err(Error::io("create a run in", &self.runs, taken))
+    }
+
+    /// Opens a run to append to it (the reviewer's acts).
+    pub fn reopen(&self, run: &RunId) -> Result<Writer, Error> {
+        let folder = self.folder(run);
+        if !folder.path(EVENTS).exists() {
+            return Err(Error::NoSuchRun {
+                text: run.to_string(),
+            });
+        }
+        Writer::reopen(folder)
+    }
+
+    /// Every run, newest first.
+    pub fn runs(&self) -> Result<Vec<RunId>, Error> {
+        let io = |source| Error::io("read", &self.runs, source);
+        let mut runs = Vec::new();
+        for entry in fs::read_dir(&self.runs).map_err(io)? {
+            let name = entry.map_err(io)?.file_name();
+            // What is not a run id was not made by milton.
+            let run = name.to_str().and_then(|n| RunId::parse(n).ok());
+            runs.extend(run.filter(|run| self.folder(run).path(EVENTS).is_file()));
+        }
+        runs.sort_unstable_by(|a, b| b.cmp(a));
+        Ok(runs)
+    }
+
+    /// Finds a run by its name, the beginning of its name, its last part (`7f3a`), or `latest`.
+    pub fn find(&self, text: &str) -> Result<RunId, Error> {
+        let runs = self.runs()?;
+        let none = || Error::NoSuchRun {
+            text: text.to_owned(),
+        };
+        if text == "latest" {
+            return runs.into_iter().next().ok_or_else(none);
+        }
+        if let Some(exact) = runs.iter().find(|run| run.as_str() == text) {
+            return Ok(exact.clone());
+        }
+        let fits = |run: &RunId| {
+            !text.is_empty() && (run.as_str().starts_with(text) || run.short() == text)
+        };
+        let mut candidates: Vec<RunId> = runs.into_iter().filter(fits).collect();
+        match (candidates.pop(), candidates.is_empty()) {
+            (None, _) => Err(none()),
+            (Some(only), true) => Ok(only),
+            (Some(last), false) => {
+                candidates.push(last);
+                Err(Error::Ambiguous {
+                    text: text.to_owned(),
+                    candidates,
+                })
+            }
+        }
+    }
+
+    /// The folder of a run, whether it exists or not.
+    pub fn folder(&self, run: &RunId) -> RunFolder {
+        RunFolder::new(self.runs.join(run.as_str()), run.clone())
+    }
+}
+
+/// Whether missing parent folders are made too.
+#[derive(Clone, Copy, PartialEq)]
+enum Parents {
+    Create,
+    MustExist,
+}
+
+fn private_folder(path: &Path, parents: Parents) -> io::Result<()> {
+    DirBuilder::new()
+        .mode(0o700)
+        .recursive(parents == Parents::Create)
+        .create(path)
+}
+
+/// The real path of a folder that need not exist yet: links are followed as far as it exists.
+fn resolve(path: &Path) -> Result<PathBuf, Error> {
+    let absolute = std::path::absolute(path).map_err(|e| Error::io("resolve", path, e))?;
+    for ancestor in absolute.ancestors() {
+        match fs::canonicalize(ancestor) {
+            Ok(real) => {
+                let rest = absolute.strip_prefix(ancestor).unwrap_or(Path::new(""));
+                return Ok(real.join(rest));
+            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => return Err(Error::io("resolve", ancestor, e)),
+        }
+    }
+    Ok(absolute)
+}
+
+/// Whether files of some size can be made here, found by doing it.
+fn probe(folder: &Path) -> io::Result<()> {
+    let mut file = tempfile::tempfile_in(folder)?;
+    file.write_all(&PROBE)?;
+    file.sync_data()
+}
