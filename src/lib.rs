@@ -2,7 +2,7 @@
 //!
 //! The modules in reading order; dependencies point one way, from the bottom of this list up.
 
-pub mod exec;
+pub mod evidence;
 pub mod model;
 pub mod plan;
 pub mod policy;

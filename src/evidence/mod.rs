@@ -1,0 +1,38 @@
+//! The evidence: what a run's facts say, for a reviewer and for scripts.
+//!
+//! Pure folds over [`RunState`]. Nothing in here measures, judges or writes: a statement without a
+//! recorded fact behind it has no place.
+
+mod checklist;
+mod json;
+mod markdown;
+mod risks;
+mod verdict;
+
+use crate::model::RunState;
+
+pub use checklist::{checklist, checklist_now};
+pub use json::{document, json};
+pub use markdown::markdown;
+pub use risks::risks_after;
+pub use verdict::{FileEntry, SandboxEntry, TestsEntry, VerdictObject, verdict};
+
+/// The goal in one line; never empty, whatever the run came to.
+pub fn goal(state: &RunState) -> String {
+    let goals = [state.goal(), &state.request];
+    let stated = goals.into_iter().find(|goal| !goal.trim().is_empty());
+    let words: Vec<&str> = stated
+        .unwrap_or("(no goal was stated)")
+        .split_whitespace()
+        .collect();
+    words.join(" ")
+}
+
+/// `1 file`, `2 files`.
+pub(crate) fn count(n: u64, noun: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{n} {noun}{plural}")
+}
+
+#[cfg(test)]
+mod tests;

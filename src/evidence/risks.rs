@@ -1,0 +1,82 @@
+//! Risk notes that only the finished run can tell.
+
+use std::collections::BTreeSet;
+
+use crate::model::{Risk, RunState, Tier};
+use crate::text;
+
+/// Facts to weigh after the tests: what the plan and the diff disagree on, the human's own
+/// loosenings, and an isolation that is not the full one.
+pub fn risks_after(facts: &RunState) -> Vec<Risk> {
+    let mut risks = Vec::new();
+    plan_and_diff(facts, &mut risks);
+    overrides(facts, &mut risks);
+    sandbox(facts, &mut risks);
+    risks
+}
+
+fn risk(id: &str, subject: &str, detail: String) -> Risk {
+    Risk {
+        id: id.to_owned(),
+        subject: subject.to_owned(),
+        detail,
+    }
+}
+
+fn plan_and_diff(facts: &RunState, risks: &mut Vec<Risk>) {
+    let Some(plan) = facts.plan.as_ref().filter(|_| facts.diff.is_some()) else {
+        return;
+    };
+    // Git may show as a rename what the plan lists as a delete and an add; all paths count.
+    let planned: BTreeSet<&str> = plan
+        .files
+        .iter()
+        .flat_map(|f| [Some(f.path.as_str()), f.renamed_from.as_deref()])
+        .flatten()
+        .collect();
+    let touched: BTreeSet<&str> = facts
+        .changed_files
+        .iter()
+        .flat_map(|f| [Some(f.path.as_str()), f.old_path.as_deref()])
+        .flatten()
+        .collect();
+    for path in touched.difference(&planned) {
+        let detail = "the commit changes it, the plan does not name it";
+        risks.push(risk("plan_differs", path, detail.to_owned()));
+    }
+    for path in planned.difference(&touched) {
+        let detail = "the plan names it, the commit does not change it";
+        risks.push(risk("plan_differs", path, detail.to_owned()));
+    }
+}
+
+fn overrides(facts: &RunState, risks: &mut Vec<Risk>) {
+    for active in &facts.overrides {
+        let mut detail = format!("set by the human who started milton ({})", active.source);
+        if active.name == "SKIP_TESTS" {
+            detail.push_str("; no test was run on this change");
+        }
+        risks.push(risk("override_active", &active.label(), detail));
+    }
+}
+
+fn sandbox(facts: &RunState, risks: &mut Vec<Risk>) {
+    let Some(sandbox) = &facts.sandbox else {
+        return;
+    };
+    let ran: Vec<String> = facts
+        .commands
+        .iter()
+        .filter(|c| !c.start.in_process)
+        .map(|c| text::command_line(&c.start.argv))
+        .collect();
+    if sandbox.tier == Tier::Full || (sandbox.tier == Tier::None && ran.is_empty()) {
+        return;
+    }
+    let gaps = match sandbox.gaps.as_slice() {
+        [] => "no gap was named".to_owned(),
+        gaps => format!("it does not stop: {}", gaps.join("; ")),
+    };
+    let detail = format!("{gaps} (commands run in it: {})", ran.len());
+    risks.push(risk("sandbox_reduced", sandbox.tier.as_str(), detail));
+}
