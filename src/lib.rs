@@ -3,6 +3,7 @@
 //! The modules in reading order; dependencies point one way, from the bottom of this list up.
 
 pub mod evidence;
+pub mod headless;
 pub mod model;
 pub mod plan;
 pub mod policy;

@@ -1,0 +1,415 @@
+//! Events as lines for people.
+
+use crate::evidence::{count, goal};
+use crate::model::command::ExitKind;
+use crate::model::event::{ChangedFile, Gate};
+use crate::model::plan::CommandOrigin;
+use crate::model::{
+    CommandEnd, CommandStart, Decision, Event, EventKind, Override, Phase, PhaseOutcome, Plan,
+    PolicySummary, ReviewAct, Risk, RunState, SandboxReport, Stats, Status, TestOutcome,
+    TestReport, Tier, Verdict,
+};
+use crate::text::{self, command_line, duration, visible};
+
+/// Failing tests that are printed; the evidence names all.
+const MAX_FAILURES: usize = 20;
+/// Lines of an error's detail that are printed.
+const MAX_DETAIL: usize = 60;
+/// The longest line of text from outside, in columns: nobody reads on, and logs fold it.
+const MAX_COLUMNS: usize = 400;
+
+const OK: &str = "[ok]";
+const BAD: &str = "[!!]";
+const NEUTRAL: &str = "[--]";
+/// As wide as a mark, for what belongs to the line above.
+const MORE: &str = "    ";
+
+/// Lines under construction; every text from outside is made visible on the way in.
+#[derive(Default)]
+struct Lines(String);
+
+impl Lines {
+    fn push(&mut self, mark: &str, content: &str) {
+        let line = text::one_line(content, MAX_COLUMNS);
+        self.0.push_str(mark);
+        self.0.push(' ');
+        self.0.push_str(line.trim_end());
+        self.0.push('\n');
+    }
+
+    fn more(&mut self, content: &str) {
+        self.push(MORE, content);
+    }
+
+    fn next(&mut self, hint: &str) {
+        if !hint.is_empty() {
+            self.more(&format!("next: {hint}"));
+        }
+    }
+}
+
+/// The lines of one event; `state` is the run before it.
+pub(super) fn event(event: &Event, state: &RunState) -> String {
+    let mut lines = Lines::default();
+    match &event.kind {
+        EventKind::RunStarted {
+            request,
+            source,
+            repository,
+            version,
+        } => {
+            let run = &event.run;
+            lines.push(NEUTRAL, &format!("milton {version}, run {run}"));
+            lines.more(&format!("request: {request}"));
+            lines.more(&format!("source: {source}, repository: {repository}"));
+        }
+        EventKind::PolicyLoaded { policy, overrides } => loaded(policy, overrides, &mut lines),
+        EventKind::BaseResolved { branch, commit } => {
+            let branch = branch.as_deref().unwrap_or("no branch");
+            lines.push(OK, &format!("base: {branch} at {}", commit.short()));
+        }
+        EventKind::PhaseStarted { phase } => started(*phase, &mut lines),
+        EventKind::PhaseFinished { phase, outcome } => {
+            finished(*phase, *outcome, event, state, &mut lines);
+        }
+        EventKind::PlanMade { plan, patch: _ } => planned(plan, &mut lines),
+        EventKind::GateJudged { gate, verdict } => judged(*gate, verdict, state, &mut lines),
+        EventKind::CommandStarted { command } => command_started(command, &mut lines),
+        EventKind::CommandFinished { end } => command_finished(end, state, &mut lines),
+        EventKind::CommitBuilt { commit, tree } => lines.push(
+            OK,
+            &format!("commit {} with tree {}", commit.short(), tree.short()),
+        ),
+        EventKind::BranchCreated { branch, commit } => {
+            lines.push(OK, &format!("branch {branch} at {}", commit.short()));
+        }
+        EventKind::DiffWritten {
+            patch: _,
+            stats,
+            files,
+        } => diff(*stats, files, &mut lines),
+        EventKind::SandboxChosen { sandbox } => isolated(sandbox, &mut lines),
+        EventKind::VerificationSkipped { argv, reason } => {
+            lines.push(
+                NEUTRAL,
+                &format!("not run: {} ({reason})", command_line(argv)),
+            );
+        }
+        EventKind::TestsFinished { report } => tests(report, &mut lines),
+        EventKind::RisksNoted { risks } => noted(risks, state, &mut lines),
+        EventKind::ChecklistFilled { items } => {
+            for item in items {
+                let mark = if item.ticked { "[x]" } else { "[ ]" };
+                lines.push(MORE, &format!("{mark} {}: {}", item.text, item.evidence));
+            }
+        }
+        EventKind::EvidenceWritten { dir } => lines.push(OK, &format!("evidence: {dir}")),
+        EventKind::RunFailed {
+            status,
+            message,
+            hint,
+            detail,
+        } => failed(*status, message, hint, detail, &mut lines),
+        // The end is told by `finish`, with what to do next.
+        EventKind::RunFinished { status: _ } => {}
+        EventKind::Reviewed { act } => lines.push(NEUTRAL, &reviewed(act)),
+        EventKind::Noticed { text, hint } => {
+            lines.push(NEUTRAL, text);
+            lines.next(hint);
+        }
+    }
+    lines.0
+}
+
+fn loaded(policy: &PolicySummary, overrides: &[Override], lines: &mut Lines) {
+    let (version, rules) = (&policy.version, count(policy.rules, "rule"));
+    let sources = policy.sources.join(", ");
+    lines.push(OK, &format!("policy {version}: {rules} ({sources})"));
+    lines.more(&format!(
+        "at most {} files, {} lines, {} s a command",
+        policy.max_files, policy.max_lines, policy.timeout_seconds
+    ));
+    for active in overrides {
+        let label = active.label();
+        lines.push(
+            BAD,
+            &format!("override {label} is active ({})", active.source),
+        );
+    }
+}
+
+/// Only what takes long is announced; the other phases are told when they end.
+fn started(phase: Phase, lines: &mut Lines) {
+    match phase {
+        Phase::Tests => lines.push(NEUTRAL, &format!("{} …", phase.title())),
+        Phase::Plan
+        | Phase::Policy
+        | Phase::Commit
+        | Phase::Recheck
+        | Phase::Branch
+        | Phase::Evidence
+        | Phase::Review => {}
+    }
+}
+
+fn finished(phase: Phase, outcome: PhaseOutcome, event: &Event, state: &RunState, out: &mut Lines) {
+    let begun = state.phases.iter().rfind(|p| p.phase == phase);
+    let ms = begun.map_or(0, |p| event.at.duration_since(p.started).as_millis());
+    let time = duration(u64::try_from(ms).unwrap_or(0));
+    let title = phase.title();
+    match outcome {
+        PhaseOutcome::Done => out.push(OK, &format!("{title} ({time})")),
+        PhaseOutcome::Failed => out.push(BAD, &format!("{title}: failed ({time})")),
+        PhaseOutcome::Skipped => out.push(NEUTRAL, &format!("{title}: skipped")),
+    }
+}
+
+fn planned(plan: &Plan, lines: &mut Lines) {
+    lines.push(OK, &format!("goal: {}", plan.goal));
+    for file in &plan.files {
+        let from = file.renamed_from.as_deref();
+        let from = from.map(|old| format!(" (from {old})")).unwrap_or_default();
+        lines.more(&format!(
+            "{} {}{from} +{} -{}",
+            file.letter, file.path, file.added, file.removed
+        ));
+    }
+    for command in &plan.verification {
+        let origin = match command.origin {
+            CommandOrigin::Repository => "found in the repository",
+            CommandOrigin::Proposal => "asked for by the proposal",
+            CommandOrigin::Human => "given with --test",
+        };
+        let argv = command_line(&command.argv);
+        lines.more(&format!("will run: {argv} ({origin})"));
+    }
+}
+
+fn size(stats: Stats) -> String {
+    let files = count(stats.files, "file");
+    format!("{files}, +{} -{}", stats.added, stats.removed)
+}
+
+fn judged(gate: Gate, verdict: &Verdict, state: &RunState, lines: &mut Lines) {
+    let gate = match gate {
+        Gate::Proposal => "gate 1 (the proposal)",
+        Gate::Tree => "gate 2 (the built tree)",
+    };
+    let mark = if verdict.is_allowed() { OK } else { BAD };
+    let found = count(verdict.violations.len() as u64, "violation");
+    lines.push(mark, &format!("{gate}: {found}; {}", size(verdict.stats)));
+    for violation in &verdict.violations {
+        lines.push(BAD, &format!("{}: {}", violation.rule, violation.subject));
+        lines.more(&format!("{} ({})", violation.detail, violation.source));
+        lines.next(&violation.remedy);
+    }
+    noted(&verdict.risks, state, lines);
+}
+
+/// Risks that were not told before.
+fn noted(risks: &[Risk], state: &RunState, lines: &mut Lines) {
+    for risk in risks {
+        if !state.findings.iter().any(|found| found.risk == *risk) {
+            let Risk {
+                id,
+                subject,
+                detail,
+            } = risk;
+            lines.push(NEUTRAL, &format!("to weigh: {id}: {subject}: {detail}"));
+        }
+    }
+}
+
+fn command_started(command: &CommandStart, lines: &mut Lines) {
+    // An operation inside milton is over in no time: it is told when it ends.
+    if !command.in_process {
+        lines.more(&format!("$ {}", command_line(&command.argv)));
+    }
+}
+
+fn command_finished(end: &CommandEnd, state: &RunState, lines: &mut Lines) {
+    let command = state.commands.iter().rfind(|c| c.start.id == end.id);
+    let time = duration(end.duration_ms);
+    let how = match &end.exit {
+        ExitKind::Exited { code } => format!("exit {code}"),
+        ExitKind::Signalled { signal } => format!("ended by signal {signal}"),
+        ExitKind::TimedOut => "ended by the time limit".to_owned(),
+        ExitKind::Stopped => "stopped".to_owned(),
+        ExitKind::OutputLimit => "ended: it printed too much".to_owned(),
+        ExitKind::NotStarted { reason } => format!("not started: {reason}"),
+    };
+    let mark = if end.exit.is_success() { OK } else { BAD };
+    let Some(command) = command else {
+        lines.push(mark, &format!("command {}: {how} in {time}", end.id));
+        return;
+    };
+    let argv = command_line(&command.start.argv);
+    let inside = if command.start.in_process {
+        " (in-process)"
+    } else {
+        ""
+    };
+    lines.push(mark, &format!("{argv}{inside}: {how} in {time}"));
+}
+
+fn diff(stats: Stats, files: &[ChangedFile], lines: &mut Lines) {
+    lines.push(OK, &format!("diff: {}", size(stats)));
+    for file in files {
+        let from = file.old_path.as_deref();
+        let from = from.map(|old| format!(" (from {old})")).unwrap_or_default();
+        let changed = file.lines;
+        lines.more(&format!(
+            "{} {}{from} +{} -{}",
+            file.letter, file.path, changed.added, changed.removed
+        ));
+    }
+}
+
+fn isolated(sandbox: &SandboxReport, lines: &mut Lines) {
+    let mark = if sandbox.tier == Tier::Full { OK } else { BAD };
+    lines.push(mark, &format!("sandbox: {}", sandbox.tier.as_str()));
+    for gap in &sandbox.gaps {
+        lines.more(&format!("does not stop: {gap}"));
+    }
+}
+
+fn tests(report: &TestReport, lines: &mut Lines) {
+    let counts = format!(
+        "{} passed, {} failed, {} skipped",
+        report.passed, report.failed, report.skipped
+    );
+    match report.outcome {
+        TestOutcome::Passed => lines.push(OK, &format!("tests: {counts}")),
+        TestOutcome::Skipped => {
+            lines.push(BAD, &format!("TESTS SKIPPED: {}", report.reason));
+        }
+        TestOutcome::Failed
+        | TestOutcome::TimedOut
+        | TestOutcome::NoneCounted
+        | TestOutcome::NoReport
+        | TestOutcome::NotStarted => {
+            lines.push(BAD, &format!("tests: {counts}: {}", report.reason));
+        }
+    }
+    for failure in report.failures.iter().take(MAX_FAILURES) {
+        let place = match (&failure.file, failure.line) {
+            (Some(file), Some(line)) => format!(" ({file}:{line})"),
+            _ => String::new(),
+        };
+        lines.push(BAD, &format!("{}{place}", failure.name));
+        lines.more(&format!("  {}", failure.message));
+    }
+    let rest = report.failures.len().saturating_sub(MAX_FAILURES);
+    if rest > 0 {
+        lines.more(&format!("and {}", count(rest as u64, "more failure")));
+    }
+}
+
+fn failed(status: Status, message: &str, hint: &str, detail: &[String], lines: &mut Lines) {
+    lines.push(BAD, &format!("{status}: {message}"));
+    for line in detail.iter().flat_map(|d| d.lines()).take(MAX_DETAIL) {
+        lines.more(&format!("  {line}"));
+    }
+    let rest = detail.iter().flat_map(|d| d.lines()).count();
+    if let Some(rest) = rest.checked_sub(MAX_DETAIL).filter(|rest| *rest > 0) {
+        lines.more(&format!("  ({})", count(rest as u64, "more line")));
+    }
+    lines.next(hint);
+}
+
+fn reviewed(act: &ReviewAct) -> String {
+    match act {
+        ReviewAct::ItemTicked { item, ticked, .. } => {
+            let word = if *ticked { "ticked" } else { "unticked" };
+            format!("{word}: {}", item.text())
+        }
+        ReviewAct::FileViewed { path, viewed } => {
+            let word = if *viewed { "viewed" } else { "not viewed" };
+            format!("{word}: {path}")
+        }
+        ReviewAct::FindingRead { finding } => format!("read: risk {}", finding + 1),
+        ReviewAct::Commented { comment } => format!("comment {}: {}", comment.id, comment.text),
+        ReviewAct::CommentDeleted { id } => format!("comment {id} deleted"),
+        ReviewAct::TestsRestarted => "the tests run again".to_owned(),
+        ReviewAct::TestFailureAcknowledged { note, by } => {
+            format!("failing tests acknowledged by {by}: {note}")
+        }
+        ReviewAct::Approved { approval, .. } => {
+            format!(
+                "approved by {}: commit {}",
+                approval.by,
+                approval.commit.short()
+            )
+        }
+        ReviewAct::ChangesRequested { by } => format!("changes requested by {by}"),
+        ReviewAct::Abandoned {
+            branch,
+            kept_as,
+            by,
+        } => {
+            let branch = branch.as_ref().map(ToString::to_string);
+            let branch = branch.as_deref().unwrap_or("the run (it had no branch)");
+            let kept = kept_as
+                .as_deref()
+                .map(|k| format!("; its tip is kept as {k}"));
+            format!("{branch} abandoned by {by}{}", kept.unwrap_or_default())
+        }
+        ReviewAct::Restored { branch, by, .. } => format!("{branch} restored by {by}"),
+    }
+}
+
+/// The last lines of a run.
+pub(super) fn finish(state: &RunState) -> String {
+    let mut lines = Lines::default();
+    let status = state.status.map_or("unfinished", Status::as_str);
+    let mark = if state.status == Some(Status::Success) {
+        OK
+    } else {
+        BAD
+    };
+    let decision = match state.decision {
+        Decision::Pending => "",
+        Decision::Approved => ", approved",
+        Decision::ChangesRequested => ", changes requested",
+        Decision::Abandoned => ", abandoned",
+    };
+    lines.push(mark, &format!("{status}{decision}: {}", goal(state)));
+    lines.push("next:", &next_step(state));
+    lines.0
+}
+
+/// What the human can do now, as one line.
+pub fn next_step(state: &RunState) -> String {
+    let run = &state.run;
+    let hint = state
+        .failure
+        .as_ref()
+        .map(|f| visible(&f.hint).into_owned());
+    let hint = hint.filter(|hint| !hint.is_empty());
+    match (state.decision, state.status) {
+        (Decision::Approved, _) => match &state.merge_command {
+            Some(command) => format!("merge it yourself: {}", visible(command)),
+            None => format!("see it again: milton show {run}"),
+        },
+        (Decision::Abandoned, _) if state.kept_as.is_some() => {
+            format!("bring the branch back, if you want: milton restore {run}")
+        }
+        (Decision::Abandoned, _) => format!("see it again: milton show {run}"),
+        (Decision::ChangesRequested, _) => format!("read the comments: milton show {run}"),
+        (Decision::Pending, None) => format!("see how far it came: milton review {run}"),
+        (Decision::Pending, Some(Status::Success)) => format!("review it: milton review {run}"),
+        (Decision::Pending, Some(Status::TestFailure)) => {
+            format!("look at the failing tests and decide: milton review {run}")
+        }
+        (Decision::Pending, Some(Status::BlockedByPolicy)) => {
+            format!("change the proposal and run it again; all details: milton show {run}")
+        }
+        (
+            Decision::Pending,
+            Some(Status::GitError | Status::PlanError | Status::Stopped | Status::InternalError),
+        ) => match hint {
+            Some(hint) => format!("{hint}; all details: milton show {run}"),
+            None => format!("all details: milton show {run}"),
+        },
+    }
+}
