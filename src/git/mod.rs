@@ -19,6 +19,7 @@ mod commit;
 mod diff;
 mod error;
 mod export;
+mod init;
 mod open;
 mod rename;
 mod snapshot;
@@ -34,6 +35,7 @@ pub use commit::{Built, CommitMessage};
 pub use diff::DiffText;
 pub use error::Error;
 pub use export::ExportSummary;
+pub use init::create_repository;
 pub use open::open;
 pub use snapshot::Snapshot;
 

@@ -29,7 +29,7 @@ pub use digest::Digest;
 pub use event::{Event, EventKind, Phase, PhaseOutcome, ReviewAct};
 pub use ids::{Oid, RunId, Topic, WorkBranch};
 pub use path::{FileMode, RelPath};
-pub use plan::{Plan, PlannedFile, RelevantFile, VerificationCommand};
+pub use plan::{CommandOrigin, Plan, PlannedFile, RelevantFile, VerificationCommand};
 pub use policy_summary::{Override, PolicySummary};
 pub use review::{Approval, Comment, CommentKind, Need, ReviewCommand};
 pub use run::RunState;

@@ -1,0 +1,255 @@
+//! The arguments, as clap reads them.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::tui::ThemeChoice;
+
+/// Supervise software that changes software.
+///
+/// A proposed change is judged by a strict policy, built as a commit on an isolated branch
+/// self-upgrade/<topic>, tested, recorded and shown live to you. You tick, comment, approve or
+/// abandon. milton never merges, pushes or deploys.
+#[derive(Debug, Parser)]
+#[command(name = "milton", version, max_term_width = 100, propagate_version = true)]
+#[command(after_help = "Start with `milton demo`: a complete upgrade on a project it makes itself.")]
+pub(super) struct Arguments {
+    /// The repository under review [default: the one around the current folder]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(super) repo: Option<PathBuf>,
+    /// What to do; without one, the runs of this repository are listed
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Propose, validate, branch, commit, test, then review live
+    Run(RunArguments),
+    /// Open a run: live, waiting or finished
+    Review(ReviewArguments),
+    /// List the runs of this repository, newest first
+    List(ListArguments),
+    /// Print the evidence of a run
+    Show(ShowArguments),
+    /// Remove the branch of a run; its tip is kept
+    Abandon(WhichRun),
+    /// Bring the branch of an abandoned run back
+    Restore(WhichRun),
+    /// Say what the policy thinks; nothing is written, nothing is run
+    Check(CheckArguments),
+    /// Show the effective policy, or explain a rule
+    Policy(PolicyArguments),
+    /// Say what works here
+    Doctor,
+    /// Run a complete upgrade on a small project made in a temporary folder
+    Demo(DemoArguments),
+    /// Print shell completions
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+    /// Start a command and end everything it started (milton calls itself with this)
+    #[command(name = "__supervise", hide = true)]
+    Supervise,
+}
+
+/// `milton run`.
+#[derive(Debug, Args)]
+pub(super) struct RunArguments {
+    /// What you want, in your own words; becomes the goal when the proposal names none
+    pub(super) request: Option<String>,
+    #[command(flatten)]
+    pub(super) source: SourceArguments,
+    /// The topic of the branch self-upgrade/<topic> [default: made from the goal]
+    #[arg(long, value_name = "SLUG")]
+    pub(super) topic: Option<String>,
+    /// The base: a branch, tag or commit [default: the branch HEAD is on]
+    #[arg(long, value_name = "REF", allow_hyphen_values = true)]
+    pub(super) base: Option<String>,
+    /// The test command, as one quoted string [default: found in the repository, pytest first]
+    #[arg(long, value_name = "ARGV")]
+    pub(super) test: Option<String>,
+    #[command(flatten)]
+    pub(super) screen: ScreenArguments,
+    /// No screen: plain lines; implied when stdout is not a terminal
+    #[arg(long)]
+    pub(super) headless: bool,
+    /// The form of the output; json implies --headless
+    #[arg(long, value_enum, default_value_t = OutputFormat::Human)]
+    pub(super) format: OutputFormat,
+}
+
+/// Where the proposal comes from.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct SourceArguments {
+    /// A unified diff (git format or plain `diff -u`); - reads standard input
+    #[arg(long, value_name = "FILE")]
+    pub(super) patch: Option<PathBuf>,
+    /// A proposal in JSON; - reads standard input
+    #[arg(long, value_name = "FILE")]
+    pub(super) proposal: Option<PathBuf>,
+}
+
+/// How the screen looks.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct ScreenArguments {
+    /// The colours of the screen
+    #[arg(long, value_enum, default_value_t = Theme::Auto)]
+    pub(super) theme: Theme,
+    /// Leave the mouse to the terminal
+    #[arg(long)]
+    pub(super) no_mouse: bool,
+}
+
+/// The colours of the screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Theme {
+    /// For a dark terminal, or without colours when `NO_COLOR` is set
+    Auto,
+    /// For a dark terminal
+    Dark,
+    /// For a light terminal
+    Light,
+    /// No colours: bold, underline and reverse only
+    Mono,
+}
+
+impl From<Theme> for ThemeChoice {
+    fn from(theme: Theme) -> Self {
+        match theme {
+            Theme::Auto => Self::Auto,
+            Theme::Dark => Self::Dark,
+            Theme::Light => Self::Light,
+            Theme::Mono => Self::Mono,
+        }
+    }
+}
+
+/// The form of what is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum OutputFormat {
+    /// For people
+    Human,
+    /// For programs
+    Json,
+}
+
+/// `milton review`.
+#[derive(Debug, Args)]
+pub(super) struct ReviewArguments {
+    /// The run: its id, a unique part of it, or `latest` [default: the newest undecided one]
+    pub(super) run: Option<String>,
+    #[command(flatten)]
+    pub(super) screen: ScreenArguments,
+}
+
+/// `milton list`.
+#[derive(Debug, Args)]
+pub(super) struct ListArguments {
+    /// The runs of every repository
+    #[arg(long)]
+    pub(super) all: bool,
+    /// The form of the output
+    #[arg(long, value_enum, default_value_t = OutputFormat::Human)]
+    pub(super) format: OutputFormat,
+}
+
+/// `milton show`.
+#[derive(Debug, Args)]
+pub(super) struct ShowArguments {
+    /// The run: its id, a unique part of it, or `latest`
+    pub(super) run: String,
+    /// The form of the output
+    #[arg(long, value_enum, default_value_t = EvidenceFormat::Human)]
+    pub(super) format: EvidenceFormat,
+}
+
+/// The form of evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum EvidenceFormat {
+    /// For people
+    Human,
+    /// For programs
+    Json,
+    /// For a pull request
+    Markdown,
+}
+
+/// One run.
+#[derive(Debug, Args)]
+pub(super) struct WhichRun {
+    /// The run: its id, a unique part of it, or `latest`
+    pub(super) run: String,
+}
+
+/// `milton check`.
+#[derive(Debug, Args)]
+#[group(id = "subject", required = true, multiple = false, args = ["patch", "proposal", "path", "branch", "command", "argv"])]
+pub(super) struct CheckArguments {
+    /// A unified diff; - reads standard input
+    #[arg(long, value_name = "FILE")]
+    pub(super) patch: Option<PathBuf>,
+    /// A proposal in JSON; - reads standard input
+    #[arg(long, value_name = "FILE")]
+    pub(super) proposal: Option<PathBuf>,
+    /// Paths of files that a change would touch
+    #[arg(long, value_name = "P", num_args = 1.., allow_hyphen_values = true)]
+    pub(super) path: Vec<String>,
+    /// A branch that a change would be put on
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
+    pub(super) branch: Option<String>,
+    /// A command as one string; judged as arguments, never given to a shell
+    #[arg(long, value_name = "STRING", allow_hyphen_values = true)]
+    pub(super) command: Option<String>,
+    /// A command as separate arguments, after --
+    #[arg(last = true, value_name = "ARGV")]
+    pub(super) argv: Vec<String>,
+    /// The form of the output
+    #[arg(long, value_enum, default_value_t = OutputFormat::Human)]
+    pub(super) format: OutputFormat,
+}
+
+/// `milton policy`.
+#[derive(Debug, Args)]
+pub(super) struct PolicyArguments {
+    #[command(subcommand)]
+    pub(super) what: PolicyCommand,
+}
+
+/// What to say of the policy.
+#[derive(Debug, Subcommand)]
+pub(super) enum PolicyCommand {
+    /// The effective policy of this repository and where each rule comes from
+    Show,
+    /// One rule: why it is there, what it matches, what to do
+    Explain {
+        /// A rule id such as path.forbidden, or the beginning of one
+        rule: String,
+    },
+}
+
+/// `milton demo`.
+#[derive(Debug, Args)]
+pub(super) struct DemoArguments {
+    /// No screen: plain lines; implied when stdout is not a terminal
+    #[arg(long)]
+    pub(super) headless: bool,
+    #[command(flatten)]
+    pub(super) screen: ScreenArguments,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_arguments_do_not_contradict_each_other() {
+        super::Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,58 @@
+//! Printing: the only module that writes to standard output and standard error.
+
+use std::io::Write as _;
+
+use clap::CommandFactory as _;
+
+use crate::cli::arguments::Arguments;
+use crate::error::Failure;
+use crate::text;
+
+/// Writes to standard output; a reader that went away (`milton list | head -1`) is no error.
+pub(super) fn print(content: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    let written = out.write_all(content.as_bytes()).and_then(|()| out.flush());
+    match written {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(Failure::usage(
+            format!("cannot write to standard output: {error}"),
+            "make room, or send the output elsewhere",
+        )),
+    }
+}
+
+/// Prints a failure: what happened, more lines, what to do next.
+pub(super) fn failure(failure: &Failure) {
+    let mut lines = vec![format!("milton: {}", text::visible(&failure.message))];
+    lines.extend(failure.detail.iter().map(|line| format!("  {}", text::visible(line))));
+    if !failure.hint.is_empty() {
+        lines.push(format!("hint: {}", text::visible(&failure.hint)));
+    }
+    lines.push(String::new());
+    // Standard error is the last resort; when it is closed there is nobody to tell.
+    let _ = std::io::stderr().lock().write_all(lines.join("\n").as_bytes());
+}
+
+/// `milton completions`.
+pub(super) fn completions(shell: clap_complete::Shell) -> Result<u8, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "milton", &mut script);
+    print(&String::from_utf8_lossy(&script))?;
+    Ok(0)
+}
+
+/// `milton man`.
+pub(super) fn man() -> Result<u8, Failure> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(Arguments::command())
+        .render(&mut page)
+        .map_err(|error| Failure::internal(format!("cannot render the manual page: {error}")))?;
+    print(&String::from_utf8_lossy(&page))?;
+    Ok(0)
+}
+
+/// A value as one line of JSON.
+pub(super) fn json(value: &impl serde::Serialize) -> Result<String, Failure> {
+    serde_json::to_string(value).map_err(|error| Failure::internal(format!("cannot write JSON: {error}")))
+}

@@ -1,0 +1,97 @@
+//! Opening what a command works on: the repository, the run store, the proposal's bytes.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use crate::config::Settings;
+use crate::error::Failure;
+use crate::git;
+use crate::model::Status;
+use crate::pipeline::driver::{HumanPolicy, ProposalText};
+use crate::record::Store;
+
+/// The largest proposal that is read, in bytes (1 GiB): a change of that size is refused by the
+/// policy's limits; beyond it even the refusal would cost too much.
+const LARGEST_PROPOSAL: u64 = 1 << 30;
+
+/// Opens the repository around the wanted or the current folder.
+pub(super) fn repository(settings: &Settings, wanted: Option<&Path>) -> Result<git::Repository, Failure> {
+    let dir = wanted.map_or_else(|| settings.current_dir.clone(), |dir| settings.current_dir.join(dir));
+    git::open(&dir).map_err(|error| Failure::run(Status::GitError, error.to_string(), error.hint()))
+}
+
+/// Opens the run store, which must lie outside the repository.
+pub(super) fn store(settings: &Settings, repository: Option<&git::Repository>) -> Result<Store, Failure> {
+    let mut dirs = Vec::new();
+    if let Some(repository) = repository {
+        dirs.push(repository.root().to_owned());
+        dirs.extend(repository.git_dirs());
+    }
+    Store::open(&settings.state_dir, &dirs).map_err(|error| Failure::usage(error.to_string(), error.hint()))
+}
+
+/// What the human who started milton set.
+pub(super) fn human_policy(settings: &Settings) -> Result<HumanPolicy, Failure> {
+    let file = settings.user_policy.as_ref().map(|file| (file.path.display().to_string(), file.text.clone()));
+    Ok(HumanPolicy { file, overrides: settings.overrides()?.clone() })
+}
+
+/// A proposal's bytes and where they came from, in words.
+pub(super) fn proposal(
+    settings: &Settings,
+    patch: Option<&Path>,
+    json: Option<&Path>,
+) -> Result<(String, ProposalText), Failure> {
+    match (patch, json) {
+        (Some(path), _) => {
+            Ok((format!("patch {}", path.display()), ProposalText::Patch(read(settings, path)?)))
+        }
+        (None, Some(path)) => {
+            Ok((format!("proposal {}", path.display()), ProposalText::Json(read(settings, path)?)))
+        }
+        (None, None) => Err(Failure::usage("no proposal was given", "use --patch FILE or --proposal FILE")),
+    }
+}
+
+fn read(settings: &Settings, path: &Path) -> Result<Vec<u8>, Failure> {
+    if path == Path::new("-") {
+        if settings.terminal.input {
+            return Err(Failure::usage(
+                "standard input is a terminal, so there is no proposal to read",
+                "pipe one in (git diff | milton run … --patch -), or name a file",
+            ));
+        }
+        return limited(std::io::stdin().lock(), path);
+    }
+    let full = settings.current_dir.join(path);
+    let file = std::fs::File::open(&full).map_err(|error| {
+        Failure::usage(format!("cannot read {}: {error}", path.display()), "check the path; - reads standard input")
+    })?;
+    limited(file, path)
+}
+
+fn limited(reader: impl std::io::Read, path: &Path) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    reader.take(LARGEST_PROPOSAL + 1).read_to_end(&mut bytes).map_err(|error| {
+        Failure::usage(format!("cannot read {}: {error}", path.display()), "it must be a file, not a folder")
+    })?;
+    if bytes.len() as u64 > LARGEST_PROPOSAL {
+        return Err(Failure::usage(
+            format!("{} is larger than 1 GiB", path.display()),
+            "a change of that size cannot be reviewed: split it",
+        ));
+    }
+    Ok(bytes)
+}
+
+/// Splits a command of the human's own into program and arguments; no shell is involved.
+pub(super) fn argv(text: &str) -> Result<Vec<String>, Failure> {
+    match shlex::split(text) {
+        Some(words) if !words.is_empty() => Ok(words),
+        Some(_) => Err(Failure::usage("the test command is empty", "for example --test 'pytest -q tests'")),
+        None => Err(Failure::usage(
+            format!("the test command has an open quote: {text}"),
+            "close it; the string is split into words, never given to a shell",
+        )),
+    }
+}

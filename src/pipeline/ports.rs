@@ -1,0 +1,176 @@
+//! The edges of the pipeline as traits: git, the sandbox, the record and the clock.
+//!
+//! The real parts are implemented here by delegation; tests wrap them to make one call fail. These
+//! are the only traits that exist for the sake of tests.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use crate::exec::{self, CommandSpec, Finished, StopSignal, View};
+use crate::git::{self, Base, Built, CommitMessage, DiffText};
+use crate::model::{BaseTree, ChangeSet, Event, EventKind, Oid, RunId, WorkBranch};
+use crate::policy::Cleared;
+use crate::record;
+
+/// What the pipeline asks of git; see [`git::Repository`] for the meaning of each.
+pub trait Git: Send {
+    /// The work tree (or the git directory, when bare).
+    fn root(&self) -> &Path;
+    /// Chooses the base commit.
+    fn resolve_base(&self, wanted: Option<&str>) -> Result<Base, git::Error>;
+    /// Branches that are protected besides the named ones.
+    fn protected_branches(&self, base: &Base) -> Vec<String>;
+    /// Read access to a commit's tree.
+    fn snapshot(&self, commit: &Oid) -> Result<Box<dyn BaseTree + '_>, git::Error>;
+    /// Builds the commit in the object database; no ref points at it.
+    fn build_commit(
+        &self,
+        base: &Oid,
+        changes: &Cleared<ChangeSet>,
+        message: &CommitMessage,
+    ) -> Result<Built, git::Error>;
+    /// The delta of a commit, re-read from its objects.
+    fn delta(&self, base: &Oid, commit: &Oid) -> Result<ChangeSet, git::Error>;
+    /// Creates the branch; never moves an existing one.
+    fn create_branch(&self, branch: &Cleared<WorkBranch>, commit: &Cleared<Oid>) -> Result<WorkBranch, git::Error>;
+    /// The text of `git diff base...commit`.
+    fn diff(&self, base: &Oid, commit: &Oid) -> Result<DiffText, git::Error>;
+    /// Where a work branch points.
+    fn branch_tip(&self, branch: &WorkBranch) -> Result<Option<Oid>, git::Error>;
+    /// Where the base branch points now.
+    fn base_tip(&self, branch: &str) -> Result<Option<Oid>, git::Error>;
+    /// Removes the branch and keeps its tip; returns the ref that keeps it.
+    fn abandon(&self, branch: &WorkBranch, commit: &Oid, run: &RunId) -> Result<String, git::Error>;
+    /// Brings an abandoned branch back.
+    fn restore(&self, branch: &WorkBranch, commit: &Oid, run: &RunId) -> Result<(), git::Error>;
+    /// Writes the exact tree of a commit into an empty folder.
+    fn export_tree(&self, commit: &Oid, into: &Path) -> Result<git::ExportSummary, git::Error>;
+    /// The ignored environments of the work tree (`.venv`, `node_modules`).
+    fn ignored_environment(&self) -> Result<Vec<String>, git::Error>;
+    /// The user, as the repository's configuration names him.
+    fn user_name(&self) -> String;
+}
+
+impl Git for git::Repository {
+    fn root(&self) -> &Path {
+        Self::root(self)
+    }
+    fn resolve_base(&self, wanted: Option<&str>) -> Result<Base, git::Error> {
+        Self::resolve_base(self, wanted)
+    }
+    fn protected_branches(&self, base: &Base) -> Vec<String> {
+        Self::protected_branches(self, base)
+    }
+    fn snapshot(&self, commit: &Oid) -> Result<Box<dyn BaseTree + '_>, git::Error> {
+        Ok(Box::new(Self::snapshot(self, commit)?))
+    }
+    fn build_commit(
+        &self,
+        base: &Oid,
+        changes: &Cleared<ChangeSet>,
+        message: &CommitMessage,
+    ) -> Result<Built, git::Error> {
+        Self::build_commit(self, base, changes, message)
+    }
+    fn delta(&self, base: &Oid, commit: &Oid) -> Result<ChangeSet, git::Error> {
+        Self::delta(self, base, commit)
+    }
+    fn create_branch(&self, branch: &Cleared<WorkBranch>, commit: &Cleared<Oid>) -> Result<WorkBranch, git::Error> {
+        Self::create_branch(self, branch, commit)
+    }
+    fn diff(&self, base: &Oid, commit: &Oid) -> Result<DiffText, git::Error> {
+        Self::diff(self, base, commit)
+    }
+    fn branch_tip(&self, branch: &WorkBranch) -> Result<Option<Oid>, git::Error> {
+        Self::branch_tip(self, branch)
+    }
+    fn base_tip(&self, branch: &str) -> Result<Option<Oid>, git::Error> {
+        Self::base_tip(self, branch)
+    }
+    fn abandon(&self, branch: &WorkBranch, commit: &Oid, run: &RunId) -> Result<String, git::Error> {
+        Self::abandon(self, branch, commit, run)
+    }
+    fn restore(&self, branch: &WorkBranch, commit: &Oid, run: &RunId) -> Result<(), git::Error> {
+        Self::restore(self, branch, commit, run)
+    }
+    fn export_tree(&self, commit: &Oid, into: &Path) -> Result<git::ExportSummary, git::Error> {
+        Self::export_tree(self, commit, into)
+    }
+    fn ignored_environment(&self) -> Result<Vec<String>, git::Error> {
+        Self::ignored_environment(self)
+    }
+    fn user_name(&self) -> String {
+        Self::user_name(self)
+    }
+}
+
+/// The record of one run: appended before anything is shown; fails closed.
+pub trait Journal: Send {
+    /// The run.
+    fn run(&self) -> &RunId;
+    /// The run's folder.
+    fn folder(&self) -> PathBuf;
+    /// Appends one event.
+    fn append(&mut self, at: Timestamp, kind: EventKind) -> Result<Event, record::Error>;
+    /// Writes a whole file into the run's folder, atomically.
+    fn write_file(&self, name: &str, bytes: &[u8]) -> Result<(), record::Error>;
+}
+
+impl Journal for record::Writer {
+    fn run(&self) -> &RunId {
+        Self::run(self)
+    }
+    fn folder(&self) -> PathBuf {
+        Self::folder(self).path("")
+    }
+    fn append(&mut self, at: Timestamp, kind: EventKind) -> Result<Event, record::Error> {
+        Self::append(self, at, kind)
+    }
+    fn write_file(&self, name: &str, bytes: &[u8]) -> Result<(), record::Error> {
+        Self::write_file(self, name, bytes)
+    }
+}
+
+/// A running command's end, as a future that can be kept in a trait object.
+pub type Running<'a> = Pin<Box<dyn Future<Output = Result<Finished, exec::Error>> + Send + 'a>>;
+
+/// Where the commands of a run see the candidate's tree, and how they are started.
+pub trait Sandbox: Send + Sync {
+    /// Makes the test view of a commit under `scratch`.
+    fn prepare(&self, git: &dyn Git, commit: &Oid, scratch: &Path) -> Result<View, SandboxError>;
+    /// Runs one command in it.
+    fn run<'a>(&'a self, spec: CommandSpec, progress: &'a watch::Sender<u64>, stop: &'a StopSignal) -> Running<'a>;
+    /// Finds the program of a command: in the view's environment first, never in the checkout.
+    fn resolve(&self, name: &str, view: &View, checkout: &Path) -> Result<PathBuf, exec::Error>;
+}
+
+/// The test view could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// The tree could not be read.
+    #[error(transparent)]
+    Git(#[from] git::Error),
+    /// The view could not be written.
+    #[error(transparent)]
+    Exec(#[from] exec::Error),
+}
+
+/// Tells the time.
+pub trait Clock: Send + Sync {
+    /// Now, in UTC.
+    fn now(&self) -> Timestamp;
+}
+
+/// The machine's clock.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}

@@ -1,0 +1,110 @@
+//! `list`, `show`, `doctor`, `demo`, `completions`, `man`, and wrong usage.
+
+use serde_json::Value;
+
+use crate::environment::Environment;
+use crate::proposals::{BREAKING, GOOD};
+
+#[test]
+fn the_runs_of_a_repository_are_listed_newest_first() {
+    let place = Environment::with_project();
+    let called = place.milton(&["list"]);
+    assert!(called.out.contains("no runs yet") && called.code == 0, "{}", called.out);
+    assert_eq!(place.run_patch(GOOD, &["--topic", "first"]).code, 0);
+    assert_eq!(place.run_patch(BREAKING, &["--topic", "second"]).code, 21);
+    let called = place.milton(&["list", "--format", "json"]);
+    let runs: Value = serde_json::from_str(called.out.trim()).unwrap();
+    let branches: Vec<&str> = runs.as_array().unwrap().iter().map(|r| r["branch"].as_str().unwrap()).collect();
+    assert_eq!(branches, ["self-upgrade/second", "self-upgrade/first"]);
+    let alone = place.milton(&[]);
+    assert!(alone.out.contains("self-upgrade/first") && alone.out.contains("TEST_FAILURE"), "{}", alone.out);
+}
+
+#[test]
+fn the_evidence_of_a_run_can_be_shown_in_every_form() {
+    let place = Environment::with_project();
+    let verdict = place.run_patch(GOOD, &[]).verdict();
+    let run = verdict["run"].as_str().unwrap();
+    let short = run.rsplit('-').next().unwrap();
+    for which in [run, short, "latest"] {
+        let called = place.milton(&["show", which, "--format", "json"]);
+        assert_eq!(called.code, 0, "{which}: {}", called.err);
+        let evidence: Value = serde_json::from_str(&called.out).unwrap();
+        assert_eq!(evidence["commit"], verdict["commit"]);
+    }
+    let markdown = place.milton(&["show", "latest", "--format", "markdown"]).out;
+    assert!(markdown.contains("- [x] Tests pass") && markdown.contains("- [ ] No secrets exposed"), "{markdown}");
+    assert_eq!(place.milton(&["show", "nonsense"]).code, 2);
+}
+
+#[test]
+fn doctor_says_what_works_here() {
+    let place = Environment::with_project();
+    let called = place.milton(&["doctor"]);
+    assert_eq!(called.code, 0, "{}\n{}", called.out, called.err);
+    for word in ["repository", "git user", "run store", "policy", "commands", "pytest", "fallback"] {
+        assert!(called.out.contains(word), "{word}: {}", called.out);
+    }
+}
+
+#[test]
+fn the_demo_runs_a_complete_upgrade() {
+    let place = Environment::empty();
+    let called = place.milton(&["demo", "--headless"]);
+    assert_eq!(called.code, 0, "{}\n{}", called.out, called.err);
+    assert!(called.out.contains("self-upgrade/round-half-up") && called.out.contains("SUCCESS"), "{}", called.out);
+}
+
+#[test]
+fn the_demo_works_without_pytest_and_says_so() {
+    let place = Environment::empty();
+    // A PATH with a shell and its tools, and no Python.
+    let tools = place.root().join("tools");
+    std::fs::create_dir(&tools).unwrap();
+    for tool in ["sh", "grep", "true"] {
+        let found = ["/bin", "/usr/bin"].iter().map(|d| std::path::Path::new(d).join(tool)).find(|p| p.exists()).unwrap();
+        std::os::unix::fs::symlink(found, tools.join(tool)).unwrap();
+    }
+    let output = place.command(&["demo", "--headless"]).env("PATH", &tools).output().unwrap();
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{out}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(out.contains("pip install pytest") && out.contains("SUCCESS"), "{out}");
+}
+
+#[test]
+fn wrong_usage_is_exit_2_with_a_hint() {
+    let place = Environment::with_project();
+    for arguments in [
+        &["run", "x"][..],
+        &["run", "x", "--patch", "a", "--proposal", "b"],
+        &["run", "x", "--patch", "no-such-file"],
+        &["run", "x", "--patch", "/dev/null", "--test", "pytest 'open"],
+        &["frobnicate"],
+        &["review", "no-such-run"],
+    ] {
+        let called = place.milton(arguments);
+        assert_eq!(called.code, 2, "{arguments:?}: {}\n{}", called.out, called.err);
+        assert!(!called.err.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn the_run_store_may_not_lie_in_the_repository() {
+    let place = Environment::with_project();
+    let inside = place.repo().join("state");
+    let mut command = place.command(&["list"]);
+    let output = command.env("MILTON_STATE_DIR", &inside).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(!inside.exists());
+}
+
+#[test]
+fn completions_and_the_manual_page_are_printed() {
+    let place = Environment::empty();
+    for shell in ["bash", "zsh", "fish"] {
+        let called = place.milton(&["completions", shell]);
+        assert!(called.code == 0 && called.out.contains("milton"), "{shell}");
+    }
+    let called = place.milton(&["man"]);
+    assert!(called.code == 0 && called.out.contains(".TH milton"), "{}", called.out);
+}
