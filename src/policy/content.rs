@@ -1,0 +1,285 @@
+//! What a change may put into files: text, in the line ends it had, without secrets, and without
+//! characters that hide something from the reviewer unseen.
+
+use unicode_normalization::char::is_combining_mark;
+use unicode_security::MixedScript as _;
+
+use crate::model::{FileChange, Risk, Violation};
+use crate::policy::finding::{broken, code_point, risk};
+use crate::policy::fold;
+use crate::policy::lines::{self, Line};
+use crate::policy::secrets::{Effect, Scanner};
+
+/// More notes than this about one file say nothing new.
+const MAX_NOTES: usize = 5;
+
+const SECRET_REMEDY: &str = "remove it from the change and revoke it if it was ever real; a test can build such a text at run time";
+
+/// Judges the two contents of one file.
+pub(super) fn judge(file: &FileChange, scanner: &Scanner) -> (Vec<Violation>, Vec<Risk>) {
+    let before = file.before.as_ref().map_or(&[][..], |state| state.bytes());
+    let after = file.after.as_ref().map_or(&[][..], |state| state.bytes());
+    let mut violations = Vec::new();
+    for (content, side) in [(before, "old"), (after, "new")] {
+        if let Some(why) = not_text(content) {
+            let detail = format!("the {side} content {why}; a reviewer cannot read it");
+            violations.push(broken(
+                "content.binary",
+                &file.path,
+                detail,
+                "change binary files by hand",
+            ));
+        }
+    }
+    violations.extend(line_endings(&file.path, before, after));
+    let added = lines::only_in(after, before);
+    let removed = lines::only_in(before, after);
+    violations.extend(secrets(&file.path, &added, "line", scanner));
+    violations.extend(secrets(&file.path, &removed, "removed line", scanner));
+    violations.extend(wide_secrets(&file.path, after, scanner));
+    let mut risks = hidden_characters(&file.path, &added);
+    risks.extend(secret_names(&file.path, &added, scanner));
+    (violations, risks)
+}
+
+fn not_text(content: &[u8]) -> Option<&'static str> {
+    if content.contains(&0) {
+        Some("holds a NUL byte (binary, or UTF-16 text)")
+    } else if std::str::from_utf8(content).is_err() {
+        Some("is not UTF-8")
+    } else {
+        None
+    }
+}
+
+/// A change that turns the line ends of a whole file makes every line look changed and hides the one
+/// that is; a lone CR makes a terminal write over what it just wrote.
+fn line_endings(path: &str, before: &[u8], after: &[u8]) -> Option<Violation> {
+    let (old, new) = (lines::ends(before), lines::ends(after));
+    let detail = if new.lone_cr > old.lone_cr {
+        format!("adds {} lone carriage returns", new.lone_cr - old.lone_cr)
+    } else if old.lf > 0 && old.crlf == 0 && new.crlf > new.lf {
+        "turns the line ends of the file from LF to CRLF".to_owned()
+    } else if old.crlf > 0 && old.lf == 0 && new.lf > new.crlf {
+        "turns the line ends of the file from CRLF to LF".to_owned()
+    } else {
+        return None;
+    };
+    let remedy = "keep the line ends that the file has";
+    Some(broken("content.line_endings", path, detail, remedy))
+}
+
+fn secrets(path: &str, lines: &[Line<'_>], what: &str, scanner: &Scanner) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    for line in lines {
+        for hit in scanner.scan(&String::from_utf8_lossy(line.text), Effect::Block) {
+            let detail = format!("{what} {}: {} {}", line.number, hit.class, hit.masked);
+            violations.push(broken("content.secret", path, detail, SECRET_REMEDY));
+        }
+    }
+    violations
+}
+
+/// Secrets in UTF-16 or UTF-32 text, of either byte order: without its NUL bytes it is ASCII.
+fn wide_secrets(path: &str, content: &[u8], scanner: &Scanner) -> Vec<Violation> {
+    if !content.contains(&0) {
+        return Vec::new();
+    }
+    let narrow: Vec<u8> = content.iter().copied().filter(|b| *b != 0).collect();
+    secrets(path, &lines::split(&narrow), "line", scanner)
+}
+
+/// Secrets in text that is not a file: the goal, a note, a name.
+pub(super) fn secrets_in(subject: &str, text: &str, scanner: &Scanner) -> Vec<Violation> {
+    scanner
+        .scan(text, Effect::Block)
+        .into_iter()
+        .map(|hit| {
+            let detail = format!("holds {} {}", hit.class, hit.masked);
+            broken("content.secret", subject, detail, SECRET_REMEDY)
+        })
+        .collect()
+}
+
+fn secret_names(path: &str, added: &[Line<'_>], scanner: &Scanner) -> Vec<Risk> {
+    let mut risks = Vec::new();
+    for line in added {
+        let text = String::from_utf8_lossy(line.text);
+        // The masked value would say nothing that the name does not.
+        if !scanner.scan(&text, Effect::Note).is_empty() {
+            let detail =
+                "gives a value to something named like a secret; it looks like plain words";
+            risks.push(risk("secret_like", &at(path, line), detail));
+        }
+    }
+    capped(risks, path)
+}
+
+fn hidden_characters(path: &str, added: &[Line<'_>]) -> Vec<Risk> {
+    let mut risks = Vec::new();
+    for line in added {
+        let text = String::from_utf8_lossy(line.text);
+        // A byte order mark at the start of a file is common and shows nothing false.
+        let text = match line.number {
+            1 => text.strip_prefix('\u{feff}').unwrap_or(&text),
+            _ => &text,
+        };
+        if let Some(detail) = hidden_in(text) {
+            risks.push(risk("hidden_characters", &at(path, line), detail));
+        }
+    }
+    capped(risks, path)
+}
+
+fn hidden_in(line: &str) -> Option<String> {
+    let unseen = |c: &char| (c.is_control() && *c != '\t') || fold::is_invisible(*c);
+    if let Some(c) = line.chars().find(unseen) {
+        return Some(format!(
+            "holds {}, which a terminal acts on or a reader does not see",
+            code_point(c)
+        ));
+    }
+    let mut marks = 0;
+    for c in line.chars() {
+        marks = if is_combining_mark(c) { marks + 1 } else { 0 };
+        if marks > 4 {
+            return Some("stacks more than four combining marks on one character".to_owned());
+        }
+    }
+    let word = line
+        .split(|c: char| !(c.is_alphanumeric() || c == '_'))
+        .find(|word| is_disguised(word))?;
+    Some(format!(
+        "{word:?} looks like {:?} and is not",
+        fold::fold(word)
+    ))
+}
+
+/// Whether a word mixes scripts with look-alikes, or is made of look-alikes of ASCII altogether.
+fn is_disguised(word: &str) -> bool {
+    if word.is_ascii() || !word.chars().any(|c| !c.is_ascii() && c.is_alphabetic()) {
+        return false;
+    }
+    let folded = fold::fold(word);
+    folded.is_ascii() || (!word.is_single_script() && folded != word.to_lowercase())
+}
+
+fn at(path: &str, line: &Line<'_>) -> String {
+    format!("{path}:{}", line.number)
+}
+
+fn capped(mut risks: Vec<Risk>, path: &str) -> Vec<Risk> {
+    let more = risks.len().saturating_sub(MAX_NOTES);
+    if let (true, Some(first)) = (more > 0, risks.first()) {
+        let last = risk(&first.id, path, format!("{more} more lines like this"));
+        risks.truncate(MAX_NOTES);
+        risks.push(last);
+    }
+    risks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{FileMode, FileState, LineStat};
+    use crate::policy::secrets::fill;
+
+    fn scanner() -> Scanner {
+        Scanner::compile("embedded", include_str!("../../assets/secrets.toml")).unwrap()
+    }
+
+    fn judged(before: Option<&[u8]>, after: Option<&[u8]>) -> (Vec<Violation>, Vec<Risk>) {
+        let state = |c: &[u8]| FileState::proposed(FileMode::Regular, c.to_vec());
+        let file = FileChange {
+            path: "a.txt".to_owned(),
+            before: before.map(state),
+            after: after.map(state),
+            renamed_from: None,
+            lines: LineStat::default(),
+        };
+        judge(&file, &scanner())
+    }
+
+    fn rules(before: Option<&[u8]>, after: Option<&[u8]>) -> Vec<String> {
+        judged(before, after)
+            .0
+            .into_iter()
+            .map(|v| v.rule)
+            .collect()
+    }
+
+    #[test]
+    fn binary_content_is_refused_on_either_side() {
+        assert_eq!(rules(None, Some(b"a\0b")), ["content.binary"]);
+        assert_eq!(rules(Some(b"\xff\xfe"), None), ["content.binary"]);
+        assert!(rules(None, Some("ü\n".as_bytes())).is_empty());
+    }
+
+    #[test]
+    fn turning_the_line_ends_of_a_file_is_refused() {
+        assert_eq!(
+            rules(Some(b"a\nb\n"), Some(b"a\r\nb\r\n")),
+            ["content.line_endings"]
+        );
+        assert_eq!(
+            rules(Some(b"a\r\nb\r\n"), Some(b"a\nb\n")),
+            ["content.line_endings"]
+        );
+        assert_eq!(rules(None, Some(b"safe\revil\n")), ["content.line_endings"]);
+        assert!(rules(Some(b"a\r\nb\r\n"), Some(b"a\r\nc\r\n")).is_empty());
+        assert!(rules(None, Some(b"a\r\n")).is_empty());
+    }
+
+    #[test]
+    fn a_secret_is_found_in_added_and_removed_lines_and_in_utf_16() {
+        let token = fill("x = \"ghp_{alnum:36}\"\n");
+        let wide: Vec<u8> = token.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(rules(None, Some(token.as_bytes())), ["content.secret"]);
+        assert_eq!(rules(Some(token.as_bytes()), Some(b"")), ["content.secret"]);
+        assert!(rules(None, Some(&wide)).contains(&"content.secret".to_owned()));
+    }
+
+    #[test]
+    fn a_secret_that_stays_where_it_was_is_not_this_changes_doing() {
+        let token = fill("x = \"ghp_{alnum:36}\"\n");
+        let after = format!("{token}y = 1\n");
+        assert!(rules(Some(token.as_bytes()), Some(after.as_bytes())).is_empty());
+    }
+
+    #[test]
+    fn what_a_reader_does_not_see_is_noted_with_its_line() {
+        for hidden in [
+            "a\u{1b}[31m",
+            "abc\u{8}x",
+            "p\u{200b}ay",
+            "a\u{9b}31m",
+            "a\u{2028}b",
+            "p\u{430}ss",
+            "x\u{202e}y",
+            "a\0b",
+            "a\u{301}\u{301}\u{301}\u{301}\u{301}",
+            "\u{441}\u{43e}\u{440}\u{443}",
+        ] {
+            let risks = judged(None, Some(format!("ok\n{hidden}\n").as_bytes())).1;
+            assert_eq!(risks[0].id, "hidden_characters", "{hidden:?}");
+            assert_eq!(risks[0].subject, "a.txt:2", "{hidden:?}");
+        }
+        for plain in [
+            "a\tb",
+            "Straße naïve",
+            "日本語 text",
+            "Привет мир",
+            "α + β",
+            "“quoted” – dash…",
+        ] {
+            assert_eq!(judged(None, Some(plain.as_bytes())).1, [], "{plain:?}");
+        }
+    }
+
+    #[test]
+    fn a_secret_key_of_plain_words_is_a_note() {
+        let (violations, risks) = judged(None, Some(b"Signer(secret_key=\"my-secret-key\")\n"));
+        assert_eq!(violations, []);
+        assert_eq!(risks[0].id, "secret_like");
+    }
+}

@@ -1,0 +1,175 @@
+//! Folding: the spellings under which a name is compared.
+//!
+//! A file system, an editor or a reader may take `.ＥＮＶ`, `.e<zero width>nv`, `a\.env` and
+//! `x/../.env` for the same name, so a rule has to see through them. Folding is only ever used to
+//! refuse: nothing is written under a folded name.
+
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_security::confusable_detection::skeleton;
+
+/// Which prototype of a look-alike is taken first. `Ι` (Greek iota) looks like `l` by the Unicode
+/// table and like `i` once it is lower-cased, so one folding is not enough.
+#[derive(Clone, Copy)]
+enum Preference {
+    Lower,
+    AsIs,
+    Upper,
+}
+
+/// Every spelling under which a path is compared with the rules, without doubles: the lower-cased
+/// text as written, then its foldings. ASCII paths have one or two.
+pub(super) fn spellings(path: &str) -> Vec<String> {
+    let mut all = vec![path.to_lowercase()];
+    for preference in [Preference::Lower, Preference::AsIs, Preference::Upper] {
+        let folded = resolve(&fold_text(path, preference));
+        if !all.contains(&folded) {
+            all.push(folded);
+        }
+    }
+    all
+}
+
+/// The one folding that decides whether two names collide.
+pub(super) fn collision_key(name: &str) -> String {
+    fold_text(name, Preference::Lower)
+}
+
+/// Folds text that is not a path (branch names, words): NFKC, look-alikes, case, invisible
+/// characters.
+pub(super) fn fold(text: &str) -> String {
+    fold_text(text, Preference::Lower)
+}
+
+/// Whether the text is its own canonical spelling as a path: NFC, nothing invisible, no backslash,
+/// no `.`, `..` or empty component.
+pub(super) fn is_canonical(path: &str) -> bool {
+    !path.contains('\\')
+        && !path.split('/').any(|part| matches!(part, "" | "." | ".."))
+        && path.nfkc().eq(path.chars())
+        && !path.chars().any(is_invisible)
+        && !path.chars().any(char::is_control)
+}
+
+/// Whether a reader does not see the character: default ignorable, format, bidi, tag characters.
+pub(super) fn is_invisible(c: char) -> bool {
+    if c.is_ascii() {
+        return false;
+    }
+    // The interlinear annotation and a few format characters are not "default ignorable".
+    let format = matches!(c, '\u{0600}'..='\u{0605}' | '\u{061C}' | '\u{06DD}' | '\u{070F}'
+        | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{206F}' | '\u{FFF9}'..='\u{FFFB}'
+        | '\u{E0000}'..='\u{E007F}' | '\u{2800}');
+    let mut buffer = [0; 4];
+    format || skeleton(c.encode_utf8(&mut buffer)).next().is_none()
+}
+
+fn fold_text(text: &str, preference: Preference) -> String {
+    let mut folded = String::with_capacity(text.len());
+    for c in text.nfkc() {
+        if c.is_ascii() && !c.is_ascii_control() {
+            folded.push(c.to_ascii_lowercase());
+        } else if !c.is_control() && !is_invisible(c) {
+            push_look_alike(&mut folded, c, preference);
+        }
+    }
+    folded
+}
+
+/// Pushes the ASCII text that `c` looks like, or `c` in lower case.
+fn push_look_alike(folded: &mut String, c: char, preference: Preference) {
+    let lower: String = c.to_lowercase().collect();
+    let upper: String = c.to_uppercase().collect();
+    let as_is = c.to_string();
+    let order = match preference {
+        Preference::Lower => [&lower, &as_is, &upper],
+        Preference::AsIs => [&as_is, &lower, &upper],
+        Preference::Upper => [&upper, &as_is, &lower],
+    };
+    for spelling in order {
+        let look: String = skeleton(spelling).collect();
+        if look.is_ascii() {
+            folded.push_str(&look.to_ascii_lowercase());
+            return;
+        }
+    }
+    folded.push_str(&lower);
+}
+
+/// Resolves separators, `.` and `..`, and drops what Windows drops: dots and spaces at the end of a
+/// component. A `..` that leaves the repository stays.
+fn resolve(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split(['/', '\\']) {
+        match part {
+            "" | "." => {}
+            ".." => {
+                if parts.last().is_none_or(|last| *last == "..") {
+                    parts.push("..");
+                } else {
+                    parts.pop();
+                }
+            }
+            name => {
+                let trimmed = name.trim_end_matches(['.', ' ']).trim_start();
+                parts.push(if trimmed.is_empty() { name } else { trimmed });
+            }
+        }
+    }
+    parts.join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_disguise_of_a_name_folds_to_the_name() {
+        for disguise in [
+            ".ENV",
+            ".\u{ff45}nv",
+            ".e\u{200b}nv",
+            "./.env",
+            "a/../.env",
+            ".\\.env",
+            ".env.",
+            ".env ",
+            ".\u{0435}nv",
+            ".e\u{00ad}nv",
+            ".e\u{e0041}nv",
+            ".e\u{7}nv",
+            "\u{2024}env",
+            ".//.env",
+        ] {
+            let all = spellings(disguise);
+            assert!(all.iter().any(|s| s == ".env"), "{disguise:?}: {all:?}");
+        }
+    }
+
+    #[test]
+    fn look_alikes_of_other_scripts_fold_to_ascii() {
+        for (disguise, name) in [
+            ("s\u{0435}crets/x", "secrets/x"),
+            ("\u{0399}d_rsa", "id_rsa"),
+            ("to\u{043a}en", "token"),
+            ("\u{0422}oken", "token"),
+            ("\u{0442}oken", "token"),
+            (".git\u{2044}config", ".git/config"),
+        ] {
+            let all = spellings(disguise);
+            assert!(all.iter().any(|s| s == name), "{disguise:?}: {all:?}");
+        }
+    }
+
+    #[test]
+    fn ordinary_names_of_other_languages_stay_themselves() {
+        assert_eq!(fold("über/日本.py"), "über/日本.py");
+        assert!(is_canonical("docs/über/日本.py"));
+        assert!(!is_canonical("x/../y"));
+        assert!(!is_canonical("a\u{200b}b"));
+    }
+
+    #[test]
+    fn a_path_that_leaves_the_repository_still_does_after_folding() {
+        assert!(spellings("x/../../y").iter().any(|s| s == "../y"));
+    }
+}

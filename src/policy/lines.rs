@@ -1,0 +1,115 @@
+//! Lines of two contents: which are new, which are gone.
+//!
+//! The comparison is a multiset difference, not a diff: a line that only moved is neither new nor
+//! gone. That cannot be fooled by the choice of a diff algorithm, and costs one pass.
+
+use std::collections::HashMap;
+
+/// One line without its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Line<'a> {
+    /// Its number, from 1.
+    pub(super) number: usize,
+    /// Its bytes.
+    pub(super) text: &'a [u8],
+}
+
+/// The lines of a content; LF, CRLF and a lone CR all end one.
+pub(super) fn split(content: &[u8]) -> Vec<Line<'_>> {
+    let mut lines = Vec::new();
+    let mut rest = content;
+    while !rest.is_empty() {
+        let end = rest.iter().position(|b| matches!(b, b'\n' | b'\r'));
+        let (text, tail) = match end {
+            None => (rest, &[][..]),
+            Some(at) => {
+                let (text, tail) = rest.split_at_checked(at).unwrap_or((rest, &[]));
+                let skip = if tail.starts_with(b"\r\n") { 2 } else { 1 };
+                (text, tail.get(skip..).unwrap_or_default())
+            }
+        };
+        lines.push(Line {
+            number: lines.len() + 1,
+            text,
+        });
+        rest = tail;
+    }
+    lines
+}
+
+/// The lines of `content` that `other` does not have, counting repetitions.
+pub(super) fn only_in<'a>(content: &'a [u8], other: &[u8]) -> Vec<Line<'a>> {
+    let mut known: HashMap<&[u8], usize> = HashMap::new();
+    for line in split(other) {
+        *known.entry(line.text).or_default() += 1;
+    }
+    split(content)
+        .into_iter()
+        .filter(|line| match known.get_mut(line.text) {
+            Some(count) if *count > 0 => {
+                *count -= 1;
+                false
+            }
+            Some(_) | None => true,
+        })
+        .collect()
+}
+
+/// How often each kind of line end occurs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct LineEnds {
+    pub(super) lf: usize,
+    pub(super) crlf: usize,
+    pub(super) lone_cr: usize,
+}
+
+/// Counts the line ends of a content.
+pub(super) fn ends(content: &[u8]) -> LineEnds {
+    let mut ends = LineEnds::default();
+    let mut bytes = content.iter().peekable();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'\n' => ends.lf += 1,
+            b'\r' if bytes.peek() == Some(&&b'\n') => {
+                bytes.next();
+                ends.crlf += 1;
+            }
+            b'\r' => ends.lone_cr += 1,
+            _ => {}
+        }
+    }
+    ends
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts<'a>(lines: &[Line<'a>]) -> Vec<(usize, &'a str)> {
+        let text = |l: &Line<'a>| (l.number, std::str::from_utf8(l.text).unwrap());
+        lines.iter().map(text).collect()
+    }
+
+    #[test]
+    fn every_kind_of_line_end_ends_a_line() {
+        assert_eq!(
+            texts(&split(b"a\nb\r\nc\rd")),
+            [(1, "a"), (2, "b"), (3, "c"), (4, "d")]
+        );
+        assert!(split(b"").is_empty());
+        assert_eq!(
+            ends(b"a\nb\r\nc\rd"),
+            LineEnds {
+                lf: 1,
+                crlf: 1,
+                lone_cr: 1
+            }
+        );
+    }
+
+    #[test]
+    fn a_line_that_moved_is_neither_new_nor_gone() {
+        assert!(only_in(b"b\na\n", b"a\nb\n").is_empty());
+        assert_eq!(texts(&only_in(b"a\nx\na\n", b"a\n")), [(2, "x"), (3, "a")]);
+    }
+}

@@ -1,0 +1,114 @@
+//! Commands that nobody starts through milton, not even the human with `--test`.
+//!
+//! The sandbox would stop what they do; this is the refusal that says so beforehand. It reads the
+//! program's base name, looks behind wrappers (`env`, `timeout`, `xargs`) and into `sh -c` strings.
+
+use crate::policy::source::NeverText;
+
+/// Why the command is never started; `None` when nothing speaks against it.
+pub(super) fn refuse(never: &NeverText, argv: &[String]) -> Option<String> {
+    let words: Vec<&str> = argv.iter().map(String::as_str).collect();
+    if let Some(reason) = refuse_one(never, &words) {
+        return Some(reason);
+    }
+    let program = base_name(words.first()?);
+    let rest = words.get(1..).unwrap_or_default();
+    if never.wrappers.contains(&program) {
+        // The wrapped program is somewhere behind the wrapper's own options and assignments.
+        if let Some(reason) = suffixes(rest).find_map(|tail| refuse_any(never, tail)) {
+            return Some(format!("{program} would start it: {reason}"));
+        }
+    }
+    if never.shells.contains(&program) {
+        return refuse_in_script(never, &program, rest);
+    }
+    None
+}
+
+/// A command or the script of an interpreter.
+fn refuse_any(never: &NeverText, words: &[&str]) -> Option<String> {
+    let (first, rest) = words.split_first()?;
+    let program = base_name(first);
+    refuse_one(never, words).or_else(|| {
+        never
+            .shells
+            .contains(&program)
+            .then(|| refuse_in_script(never, &program, rest))?
+    })
+}
+
+/// `sh -c "…"`, `python -m pip install`, `python -c "os.system('git push')"`.
+fn refuse_in_script(never: &NeverText, program: &str, rest: &[&str]) -> Option<String> {
+    let module = rest.iter().position(|word| *word == "-m");
+    let in_module = module
+        .and_then(|at| rest.get(at + 1..))
+        .and_then(|tail| refuse_one(never, tail));
+    if let Some(reason) = in_module {
+        return Some(format!("{program} -m would start it: {reason}"));
+    }
+    rest.iter().find_map(|text| {
+        // Quotes and backslashes split words for the eye, not for the shell.
+        let joined: String = text
+            .chars()
+            .filter(|c| !matches!(c, '"' | '\'' | '\\'))
+            .collect();
+        let words: Vec<&str> = joined
+            .split(|c: char| !(c.is_alphanumeric() || "._/+-".contains(c)))
+            .filter(|word| !word.is_empty())
+            .collect();
+        // A single word is an argument, not a script.
+        if words.len() < 2 {
+            return None;
+        }
+        let reason = suffixes(&words).find_map(|tail| refuse_one(never, tail))?;
+        Some(format!("the script of {program} names it: {reason}"))
+    })
+}
+
+fn suffixes<'a>(words: &'a [&'a str]) -> impl Iterator<Item = &'a [&'a str]> {
+    (0..words.len()).filter_map(|at| words.get(at..))
+}
+
+fn refuse_one(never: &NeverText, words: &[&str]) -> Option<String> {
+    let (first, rest) = words.split_first()?;
+    let program = base_name(first);
+    if never.programs.contains(&program) {
+        return Some(format!("{program} is never started ({})", never.why));
+    }
+    if program == "git" {
+        return refuse_git(never, rest);
+    }
+    if let Some(verb) = program.strip_prefix("git-") {
+        let read = never.git_reads.iter().any(|known| known == verb);
+        return (!read).then(|| format!("git {verb} is never started ({})", never.why));
+    }
+    let verbs = never.verbs.get(&program)?;
+    let verb = rest
+        .iter()
+        .find(|word| verbs.iter().any(|verb| verb == *word))?;
+    Some(format!("{program} {verb} is never started ({})", never.why))
+}
+
+fn refuse_git(never: &NeverText, rest: &[&str]) -> Option<String> {
+    let verb = rest.first()?;
+    if matches!(*verb, "--version" | "--help" | "version" | "help") {
+        return None;
+    }
+    if verb.starts_with('-') {
+        return Some(format!(
+            "git takes no option before its verb here, such as {verb:?}"
+        ));
+    }
+    let read = never.git_reads.iter().any(|known| known == verb);
+    (!read).then(|| format!("git {verb} is never started ({})", never.why))
+}
+
+/// `/usr/bin/Python3.12` is `python`.
+fn base_name(program: &str) -> String {
+    let name = program.rsplit(['/', '\\']).next().unwrap_or(program);
+    let lower = crate::policy::fold::fold(name);
+    let lower = lower.strip_suffix(".exe").unwrap_or(&lower);
+    let plain = lower.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+    // `ip6tables`-like names keep their digits inside; only a version at the end goes.
+    if plain.is_empty() { lower } else { plain }.to_owned()
+}

@@ -1,0 +1,276 @@
+//! Name rules: which paths a change may not touch, whatever it does to them.
+
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use toml::Spanned;
+
+use crate::model::Violation;
+use crate::policy::error::Error;
+use crate::policy::finding::{BY_HAND, broken};
+use crate::policy::fold;
+use crate::policy::hygiene::CharacterClass;
+use crate::policy::source::{Exception, PathText};
+
+/// Glob patterns under the policy's reading: any case, `*` crosses `/`.
+#[derive(Clone, Debug)]
+pub(super) struct Patterns {
+    texts: Vec<String>,
+    set: GlobSet,
+}
+
+impl Patterns {
+    /// Compiles patterns; `text` is the whole source, for the position of an error.
+    pub(super) fn compile(
+        origin: &str,
+        text: &str,
+        patterns: &[Spanned<String>],
+    ) -> Result<Self, Error> {
+        let mut set = GlobSetBuilder::new();
+        let mut texts = Vec::new();
+        for pattern in patterns {
+            let at = |message: &str| Error::at(origin, text, pattern.span().start, message);
+            let written = pattern.get_ref();
+            if written.trim().is_empty() {
+                return Err(at("a pattern is empty"));
+            }
+            // The spellings are lower-cased, so the pattern is: plain literals stay plain for
+            // globset, which a case-insensitive glob would turn into a regular expression.
+            let glob = GlobBuilder::new(&written.to_lowercase())
+                .literal_separator(false)
+                .backslash_escape(false)
+                .build()
+                .map_err(|error| at(&error.to_string()))?;
+            set.add(glob);
+            texts.push(written.clone());
+        }
+        let set = set
+            .build()
+            .map_err(|error| Error::at(origin, text, 0, &error.to_string()))?;
+        Ok(Self { texts, set })
+    }
+
+    /// The first pattern that matches one of the spellings, and that spelling.
+    pub(super) fn hit<'a>(&'a self, spellings: &'a [String]) -> Option<(&'a str, &'a str)> {
+        spellings.iter().find_map(|spelling| {
+            let index = self.set.matches(spelling).into_iter().min()?;
+            Some((self.texts.get(index)?.as_str(), spelling.as_str()))
+        })
+    }
+
+    /// Whether any pattern matches the path.
+    pub(super) fn matches(&self, path: &str) -> bool {
+        self.hit(&fold::spellings(path)).is_some()
+    }
+
+    /// The patterns as written.
+    pub(super) fn texts(&self) -> &[String] {
+        &self.texts
+    }
+}
+
+/// One rule about names.
+#[derive(Clone, Debug)]
+pub(super) struct PathRule {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) why: String,
+    pub(super) patterns: Patterns,
+    pub(super) characters: Vec<CharacterClass>,
+    pub(super) words: Vec<String>,
+    pub(super) exception: Exception,
+    pub(super) source: String,
+}
+
+/// A path with everything the rules compare it by, computed once.
+pub(super) struct Subject<'a> {
+    path: &'a str,
+    spellings: Vec<String>,
+    words: Vec<String>,
+}
+
+impl<'a> Subject<'a> {
+    pub(super) fn new(path: &'a str) -> Self {
+        let spellings = fold::spellings(path);
+        let mut words = words_of(path);
+        words.extend(spellings.iter().flat_map(|spelling| words_of(spelling)));
+        Self {
+            path,
+            spellings,
+            words,
+        }
+    }
+}
+
+impl PathRule {
+    /// Compiles a rule of the floor and runs its own tests.
+    pub(super) fn compile(origin: &str, text: &str, rule: PathText) -> Result<Self, Error> {
+        let compiled = Self {
+            patterns: Patterns::compile(origin, text, &rule.patterns)?,
+            id: rule.id,
+            name: rule.name,
+            why: rule.why,
+            characters: rule.characters,
+            words: rule.words,
+            exception: rule.exception,
+            source: origin.to_owned(),
+        };
+        check(
+            origin,
+            &compiled.name,
+            &rule.must_match,
+            &rule.must_not_match,
+            |path| compiled.hit(&Subject::new(path)).is_some(),
+        )?;
+        Ok(compiled)
+    }
+
+    /// Why the rule holds for the path; `None` when it does not.
+    fn hit(&self, subject: &Subject<'_>) -> Option<String> {
+        if let Some((pattern, spelling)) = self.patterns.hit(&subject.spellings) {
+            let disguised = spelling != subject.path.to_lowercase();
+            let read_as = if disguised {
+                format!(" when read as {spelling:?}")
+            } else {
+                String::new()
+            };
+            return Some(format!("matches {pattern}{read_as} ({})", self.why));
+        }
+        let word = self.words.iter().find(|word| subject.words.contains(word));
+        if let Some(word) = word {
+            return Some(format!("holds the word {word:?} ({})", self.why));
+        }
+        let hostile = |c: char| CharacterClass::of(c).is_some_and(|k| self.characters.contains(&k));
+        let c = subject.path.chars().find(|c| hostile(*c))?;
+        Some(format!("holds U+{:04X} ({})", u32::from(c), self.why))
+    }
+
+    /// The violations of this rule by one path.
+    pub(super) fn judge(&self, subject: &Subject<'_>, lifted: Lifted<'_>) -> Vec<Violation> {
+        let Some(detail) = self.hit(subject) else {
+            return Vec::new();
+        };
+        let path = subject.path;
+        let disguised = !self.is_spelled_canonically(path);
+        let mut violations = Vec::new();
+        let excused = match self.exception {
+            Exception::Never => false,
+            Exception::ExactPath => lifted.exceptions.iter().any(|e| e == path),
+            Exception::PolicyEdits => lifted.policy_edits && !disguised,
+        };
+        if !excused {
+            violations.push(Violation {
+                source: self.source.clone(),
+                ..broken(&self.id, path, detail, self.remedy(path))
+            });
+        }
+        if self.exception == Exception::PolicyEdits && disguised {
+            violations.push(broken(
+                "path.forbidden",
+                path,
+                "a disguised spelling of a file of the policy, which no override lifts",
+                "write the path exactly as the file is called",
+            ));
+        }
+        violations
+    }
+
+    /// Whether the path is the canonical spelling of what a pattern means: nothing folded away, and
+    /// the literal parts of the pattern in the pattern's own case.
+    fn is_spelled_canonically(&self, path: &str) -> bool {
+        fold::is_canonical(path)
+            && self.patterns.texts().iter().any(|pattern| {
+                let literal = pattern.trim_start_matches("**/").trim_end_matches("/*");
+                path == literal
+                    || path.starts_with(&format!("{literal}/"))
+                    || path.contains(&format!("/{literal}/"))
+                    || path.ends_with(&format!("/{literal}"))
+            })
+    }
+
+    fn remedy(&self, path: &str) -> String {
+        match self.exception {
+            Exception::Never => BY_HAND.to_owned(),
+            Exception::ExactPath => format!(
+                "if this is a false positive, add to your own policy file: [[exception]] path = {path:?}, reason = \"…\""
+            ),
+            Exception::PolicyEdits => {
+                "start milton with MILTON_SELF_UPGRADE_ALLOW_POLICY_EDITS=1 if you mean it"
+                    .to_owned()
+            }
+        }
+    }
+}
+
+/// What the human lifted.
+#[derive(Clone, Copy)]
+pub(super) struct Lifted<'a> {
+    /// Exact paths for which name rules are lifted.
+    pub(super) exceptions: &'a [String],
+    /// Whether files of the policy may be changed.
+    pub(super) policy_edits: bool,
+}
+
+/// Runs the tests that a rule carries.
+pub(super) fn check(
+    origin: &str,
+    name: &str,
+    must_match: &[String],
+    must_not_match: &[String],
+    matches: impl Fn(&str) -> bool,
+) -> Result<(), Error> {
+    if let Some(missed) = must_match.iter().find(|text| !matches(text)) {
+        return Err(Error::self_test(
+            origin,
+            name,
+            format!("does not match {missed:?}"),
+        ));
+    }
+    if let Some(extra) = must_not_match.iter().find(|text| matches(text)) {
+        return Err(Error::self_test(origin, name, format!("matches {extra:?}")));
+    }
+    Ok(())
+}
+
+/// The words of a name, lower-cased: `API_KEY.txt` is `api`, `key`, `txt`; `apiKey` is `api`, `key`.
+fn words_of(path: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word = String::new();
+    let mut previous = ' ';
+    for c in path.chars() {
+        let hump = c.is_uppercase() && previous.is_lowercase();
+        if (!c.is_alphabetic() || hump) && !word.is_empty() {
+            words.push(std::mem::take(&mut word));
+        }
+        if c.is_alphabetic() {
+            word.extend(c.to_lowercase());
+        }
+        previous = c;
+    }
+    if !word.is_empty() {
+        words.push(word);
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_split_at_marks_and_humps() {
+        assert_eq!(words_of("src/API_KEY.txt"), ["src", "api", "key", "txt"]);
+        assert_eq!(words_of("apiKey2.ts"), ["api", "key", "ts"]);
+        assert_eq!(words_of("monkey.py"), ["monkey", "py"]);
+    }
+
+    #[test]
+    fn a_pattern_that_is_no_glob_is_an_error_with_its_position() {
+        let text = "x = [\"ok\",\n  \"[a\"]";
+        let patterns: std::collections::BTreeMap<String, Vec<Spanned<String>>> =
+            toml::from_str(text).unwrap();
+        let error = Patterns::compile("here", text, &patterns["x"]).unwrap_err();
+        assert!(
+            error.to_string().starts_with("here, line 2, column 3"),
+            "{error}"
+        );
+    }
+}
