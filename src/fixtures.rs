@@ -160,7 +160,7 @@ impl Script {
             command: CommandStart {
                 id,
                 argv: strings(argv),
-                cwd: "/work/project".to_owned(),
+                cwd: "/home/ada/project".to_owned(),
                 in_process,
                 program: (!in_process).then(|| "/usr/bin/pytest".to_owned()),
                 timeout_seconds: (!in_process).then_some(300),
@@ -185,7 +185,7 @@ impl Script {
         self.push(EventKind::RunStarted {
             request: "please retry with backoff".to_owned(),
             source: "patch fix.diff".to_owned(),
-            repository: "/work/project".to_owned(),
+            repository: "/home/ada/project".to_owned(),
             version: "0.1.0".to_owned(),
         });
         self.push(EventKind::PolicyLoaded {
@@ -215,6 +215,30 @@ impl Script {
             hint: hint.to_owned(),
             detail: strings(detail),
         });
+    }
+
+    fn ended_by(&mut self, status: Status) {
+        let hunk = [
+            "src/retry.py: hunk 1 (line 3) does not fit:",
+            " def retry():",
+            "-    pass",
+        ];
+        let (message, hint, detail): (_, _, &[&str]) = match status {
+            Status::GitError => (
+                "the patch does not apply to aaaaaaa",
+                "make the patch on the base commit again",
+                &hunk,
+            ),
+            Status::PlanError => (
+                "the proposal cannot be read",
+                "give it as a unified diff or as JSON",
+                &["line 3: expected `,`"],
+            ),
+            Status::Stopped => ("stopped by SIGINT", "start the run again", &[]),
+            Status::InternalError => ("a step ended without a result", "please report this", &[]),
+            Status::Success | Status::BlockedByPolicy | Status::TestFailure => return,
+        };
+        self.failed(status, message, hint, detail);
     }
 
     fn planned(&mut self) {
@@ -342,43 +366,15 @@ pub(crate) fn script(status: Status) -> Script {
         Status::GitError => {
             s.planned();
             s.judged(Gate::Proposal, vec![]);
-            let detail = [
-                "src/retry.py: hunk 1 (line 3) does not fit:",
-                " def retry():",
-                "-    pass",
-            ];
-            let message = "the patch does not apply to aaaaaaa";
-            s.failed(
-                status,
-                message,
-                "make the patch on the base commit again",
-                &detail,
-            );
-        }
-        Status::PlanError => {
-            let hint = "give it as a unified diff or as JSON";
-            s.failed(
-                status,
-                "the proposal cannot be read",
-                hint,
-                &["line 3: expected `,`"],
-            );
         }
         Status::Stopped => {
             s.planned();
             s.judged(Gate::Proposal, vec![]);
             s.committed();
-            s.failed(status, "stopped by SIGINT", "start the run again", &[]);
         }
-        Status::InternalError => {
-            s.failed(
-                status,
-                "a step ended without a result",
-                "please report this",
-                &[],
-            );
-        }
+        Status::PlanError | Status::InternalError => {}
     }
+    s.ended_by(status);
     s.push(EventKind::EvidenceWritten {
         dir: "/state/runs/20260112-100000-7f3a".to_owned(),
     });

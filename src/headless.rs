@@ -3,6 +3,7 @@
 //! The lines read well in a log and through a screen reader: words carry the meaning, no colour is
 //! needed, and everything from outside is made visible first. Nothing in here decides anything.
 
+mod ending;
 mod human;
 mod list;
 
@@ -12,8 +13,9 @@ use serde::Serialize;
 
 use crate::evidence;
 use crate::model::{Event, EventKind, RunState};
+use crate::text;
 
-pub use human::next_step;
+pub use ending::next_step;
 pub use list::{list, list_json, show};
 
 /// What the reader of the output is.
@@ -86,15 +88,15 @@ impl<W: Write> Printer<W> {
     pub fn finish(&mut self, state: &RunState) -> io::Result<()> {
         match self.format {
             Format::Json => self.json_line(&evidence::verdict(state))?,
-            Format::Human => self.out.write_all(human::finish(state).as_bytes())?,
+            Format::Human => self.out.write_all(ending::finish(state).as_bytes())?,
         }
         self.out.flush()
     }
 
     fn json_line(&mut self, value: &impl Serialize) -> io::Result<()> {
-        let mut line = serde_json::to_vec(value)?;
-        line.push(b'\n');
-        self.out.write_all(&line)
+        let mut line = text::json_escaped(serde_json::to_string(value)?);
+        line.push('\n');
+        self.out.write_all(line.as_bytes())
     }
 }
 

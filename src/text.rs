@@ -4,15 +4,16 @@
 //! as their Unicode pictures, invisible and reordering characters as `<U+200B>`, look-alikes as
 //! `<а U+0430>`. The result never holds a byte that a terminal would act on.
 
+mod look_alikes;
+
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
-use unicode_security::MixedScript as _;
-use unicode_security::confusable_detection::skeleton;
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+use look_alikes::look_alikes;
 
 /// The tab stops of texts that have none of their own, in columns.
 pub const TAB_WIDTH: usize = 4;
@@ -161,25 +162,43 @@ pub fn escape_into(text: &str, quote: Option<char>, line: &mut String) {
     }
 }
 
+/// Writes the characters of a JSON text that do not show as `\u` escapes: the same document, and safe
+/// to look at in a terminal. (They stand only inside strings: outside, JSON is ASCII.)
+pub fn json_escaped(json: String) -> String {
+    if !json.chars().any(|c| c != '\n' && is_hidden(c)) {
+        return json;
+    }
+    let mut escaped = String::with_capacity(json.len() + 64);
+    for c in json.chars() {
+        if c == '\n' || !is_hidden(c) {
+            escaped.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            // Writing to a String cannot fail.
+            let _ = write!(escaped, "\\u{unit:04x}");
+        }
+    }
+    escaped
+}
+
 /// Whether a character does not show, moves what is around it, or looks like an ordinary space.
 pub fn is_hidden(c: char) -> bool {
     match c {
         ' '..='~' => false,
         // Blanks that are not the space: code that holds them reads one way and runs another.
-        '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' => true,
+        '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}'
         // Zero width, direction, separators, invisible operators.
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' => {
-            true
-        }
-        '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff0}'..='\u{fffb}' => true,
+        | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff0}'..='\u{fffb}'
         // Letters that are drawn as nothing, and variation selectors (they can carry hidden bytes).
-        '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{2800}' => true,
-        '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{fe00}'..='\u{fe0f}' => true,
-        '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' => true,
-        // Tag characters and the rest of that plane; private use: what it shows depends on the font.
-        '\u{e0000}'..='\u{e0fff}' | '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{10ffff}' => true,
-        c if u32::from(c) & 0xfffe == 0xfffe => true,
-        c if c.is_control() => true,
+        | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{2800}'
+        | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{fe00}'..='\u{fe0f}'
+        | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        // Tag characters and the rest of that plane; private use: it shows whatever the font has.
+        | '\u{e0000}'..='\u{e0fff}' | '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{10ffff}' => true,
+        // Not characters at all, and controls (C0, DEL, C1).
+        c if u32::from(c) & 0xfffe == 0xfffe || c.is_control() => true,
         // Whatever else takes no column and is not a mark on a letter.
         c => c.width() == Some(0) && !is_mark(c),
     }
@@ -336,75 +355,6 @@ fn stand_in(c: char) -> String {
         Some(picture) => picture.to_string(),
         None => format!("<U+{:04X}>", u32::from(c)),
     }
-}
-
-/// The byte positions of letters that a reader would take for ASCII ones, in order.
-fn look_alikes(text: &str) -> Vec<usize> {
-    let mut found = Vec::new();
-    if !text.chars().any(|c| !c.is_ascii() && is_word(c)) {
-        return found;
-    }
-    // A line in another script has letters of its own; single look-alike words are normal there.
-    let foreign_line = text
-        .chars()
-        .any(|c| !c.is_ascii() && c.is_alphabetic() && !is_latin(c) && !looks_ascii(c));
-    let mut start = 0;
-    for word in text.split_inclusive(|c| !is_word(c)) {
-        let letters = word.trim_end_matches(|c| !is_word(c));
-        if !letters.is_ascii() {
-            judge_word(letters, start, foreign_line, &mut found);
-        }
-        start += word.len();
-    }
-    found
-}
-
-fn judge_word(word: &str, start: usize, foreign_line: bool, found: &mut Vec<usize>) {
-    let mixed = !word.is_single_script();
-    let masquerade = !foreign_line
-        && word
-            .chars()
-            .all(|c| !c.is_alphabetic() || (looks_ascii(c) && !is_lower_greek(c)));
-    for (at, c) in word.char_indices() {
-        let foreign = !c.is_ascii() && c.is_alphabetic() && !is_latin(c) && looks_ascii(c);
-        if is_styled_ascii(c) || (foreign && (mixed || masquerade)) {
-            found.push(start + at);
-        }
-    }
-}
-
-fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || c == '_' || is_mark(c)
-}
-
-fn is_latin(c: char) -> bool {
-    let with_latin: String = ['a', c].into_iter().collect();
-    with_latin.is_single_script()
-}
-
-/// Whether Unicode's table of confusable characters draws it as ASCII letters or digits.
-fn looks_ascii(c: char) -> bool {
-    let mut buffer = [0; 4];
-    let text: &str = c.encode_utf8(&mut buffer);
-    skeleton(text).all(|s| s.is_ascii_alphanumeric())
-}
-
-/// Full-width and mathematical letters: Python, for one, reads `𝐞val` as `eval`.
-fn is_styled_ascii(c: char) -> bool {
-    if c.is_ascii() || !c.is_alphanumeric() {
-        return false;
-    }
-    // Superscript digits are everyday text; full-width and mathematical digits are not.
-    let is_everyday_number = !c.is_alphabetic() && u32::from(c) < 0xff00;
-    let mut plain = std::iter::once(c).nfkc();
-    !is_everyday_number
-        && plain.next().is_some_and(|p| p.is_ascii_alphanumeric())
-        && plain.next().is_none()
-}
-
-/// Unicode calls α confusable with a; in formulas it stands alone all the time.
-fn is_lower_greek(c: char) -> bool {
-    matches!(c, '\u{3ac}'..='\u{3ce}') && c != 'ο'
 }
 
 #[cfg(test)]

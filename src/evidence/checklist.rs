@@ -1,5 +1,7 @@
 //! The checklist: machine items from measured facts, human items open with facts that help.
 
+use std::fmt::Write as _;
+
 use super::count;
 use crate::model::event::ChangedFile;
 use crate::model::{ChecklistItem, Decision, ItemId, RunState, TestOutcome, TestReport, TickedBy};
@@ -84,13 +86,14 @@ fn figures(report: &TestReport) -> String {
         text::command_line(&report.argv),
         report.passed
     );
+    // Writing to a String cannot fail; so below.
     for (n, word) in [(report.failed, "failed"), (report.skipped, "skipped")] {
         if n > 0 {
-            text.push_str(&format!(", {n} {word}"));
+            let _ = write!(text, ", {n} {word}");
         }
     }
     if !report.outcome.is_pass() {
-        text.push_str(&format!(" ({})", report.reason));
+        let _ = write!(text, " ({})", report.reason);
     }
     text
 }
@@ -102,21 +105,19 @@ fn log_pointer(facts: &RunState, report: &TestReport) -> String {
 }
 
 fn no_forbidden_files(facts: &RunState) -> (bool, String) {
-    match (&facts.tree_verdict, &facts.tree) {
-        (Some(verdict), Some(tree)) => {
-            let n = verdict.violations.len() as u64;
-            let found = count(n, "violation");
-            (n == 0, format!("gate 2: {found} in tree {}", tree.short()))
-        }
-        _ => {
-            let n = facts.violations().count() as u64;
-            let gate = match &facts.proposal_verdict {
-                Some(_) => format!("gate 1: {} in the proposal", count(n, "violation")),
-                None => "the policy was not asked".to_owned(),
-            };
-            (false, format!("{gate}; no tree was built and judged"))
-        }
+    if let (Some(verdict), Some(tree)) = (&facts.tree_verdict, &facts.tree) {
+        let n = verdict.violations.len() as u64;
+        let found = count(n, "violation");
+        return (n == 0, format!("gate 2: {found} in tree {}", tree.short()));
     }
+    let gate = match &facts.proposal_verdict {
+        Some(verdict) => {
+            let found = count(verdict.violations.len() as u64, "violation");
+            format!("gate 1: {found} in the proposal")
+        }
+        None => "the policy was not asked".to_owned(),
+    };
+    (false, format!("{gate}; no tree was built and judged"))
 }
 
 fn no_secrets(facts: &RunState) -> String {
@@ -155,16 +156,17 @@ fn minimal(facts: &RunState) -> String {
     );
     let lines = |file: &ChangedFile| file.lines.added + file.lines.removed;
     let total: u64 = facts.changed_files.iter().map(lines).sum();
-    if total > 0 {
-        let in_tests = facts.changed_files.iter().filter(|f| is_test(&f.path));
-        let share = in_tests.map(lines).sum::<u64>() * 100 / total;
-        text.push_str(&format!(", {share} % of them in tests"));
+    let in_tests = facts.changed_files.iter().filter(|f| is_test(&f.path));
+    let in_tests: u64 = in_tests.map(lines).sum();
+    if let Some(share) = (in_tests * 100).checked_div(total) {
+        let _ = write!(text, ", {share} % of them in tests");
     }
     if let Some(policy) = &facts.policy {
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             " (limits: {} files, {} lines)",
             policy.max_files, policy.max_lines
-        ));
+        );
     }
     text
 }

@@ -6,12 +6,11 @@ use serde_json::{Map, Value, json};
 use super::{goal, verdict};
 use crate::model::RunState;
 use crate::model::run::{CommandState, Failure, Finding};
+use crate::text;
 
 /// The evidence of a run as indented JSON with a newline at its end.
 pub fn json(state: &RunState) -> String {
-    let mut text = format!("{:#}", document(state));
-    text.push('\n');
-    text
+    text::json_escaped(format!("{:#}\n", document(state)))
 }
 
 /// The evidence of a run: the verdict's fields (`type` is `evidence`), and beside them what was

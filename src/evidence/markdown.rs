@@ -5,9 +5,10 @@
 
 use std::fmt::Write as _;
 
+use super::markup::{cell, code, escaped, fenced, first_lines, last_lines, whole_lines};
 use super::{checklist_now, count, goal, verdict};
 use crate::model::run::CommandState;
-use crate::model::{Comment, CommentKind, RunState, TestReport};
+use crate::model::{Comment, CommentKind, Override, RunState, TestReport};
 use crate::text;
 
 /// The largest diff that is shown whole, in bytes; a pull request's text holds about 64 KiB.
@@ -15,8 +16,6 @@ const MAX_DIFF: usize = 48 << 10;
 /// Lines of the test output that are shown of its beginning and its end.
 const FIRST_LINES: usize = 5;
 const LAST_LINES: usize = 40;
-/// And so many bytes of each, for outputs with endless lines.
-const MAX_OUTPUT: usize = 8 << 10;
 
 /// The evidence of a run as Markdown. `diff` is the text of `diff.patch` (empty when there is none)
 /// and `test_output_tail` the end of the deciding test command's output file.
@@ -84,7 +83,7 @@ fn summary(state: &RunState, page: &mut String) {
             )
         }),
     );
-    let labels: Vec<String> = state.overrides.iter().map(|o| o.label()).collect();
+    let labels: Vec<String> = state.overrides.iter().map(Override::label).collect();
     row("overrides", Some(labels.join(", ")));
     row(
         "sandbox",
@@ -404,89 +403,9 @@ fn the_diff(state: &RunState, diff: &str, page: &mut String) {
     }
 }
 
-/// Text between the lines of a fence that is longer than any in it.
-fn fenced(content: &str, language: &str, page: &mut String) {
-    let content = text::visible_block_with_tabs(content);
-    let fence = "`".repeat(longest_run(&content).max(2) + 1);
-    line!(page, "{fence}{language}");
-    line!(page, "{}", content.trim_end_matches('\n'));
-    line!(page, "{fence}");
-}
-
-/// Text as an inline code span.
-fn code(content: &str) -> String {
-    let content = text::visible(content);
-    let ticks = "`".repeat(longest_run(&content) + 1);
-    // The spaces are taken off by the reader; without them a backtick at an end would join.
-    let pad = if content.starts_with('`') || content.ends_with('`') || content.trim().is_empty() {
-        " "
-    } else {
-        ""
-    };
-    format!("{ticks}{pad}{content}{pad}{ticks}")
-}
-
-/// A code span in a table, where a bar would end the cell.
-fn cell(content: &str) -> String {
-    code(content).replace('|', "\\|")
-}
-
-/// Text as ordinary words: nothing in it is markup.
-fn escaped(content: &str) -> String {
-    let mut result = String::with_capacity(content.len());
-    for c in text::visible(content).chars() {
-        match c {
-            '<' => result.push_str("&lt;"),
-            '&' => result.push_str("&amp;"),
-            // Would call somebody, or point at an issue, in a pull request.
-            '@' => result.push_str("&#64;"),
-            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '>' | '#' | '|' | '~' | '!' => {
-                result.push('\\');
-                result.push(c);
-            }
-            c => result.push(c),
-        }
-    }
-    result
-}
-
-fn longest_run(content: &str) -> usize {
-    let runs = content.split(|c| c != '`').map(str::len);
-    runs.max().unwrap_or(0)
-}
-
 fn seconds(seconds: f64) -> String {
     match std::time::Duration::try_from_secs_f64(seconds) {
         Ok(time) => text::duration(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
         Err(_) => "unknown time".to_owned(),
     }
-}
-
-/// As many whole lines as fit.
-fn whole_lines(content: &str, max: usize) -> &str {
-    if content.len() <= max {
-        return content;
-    }
-    let cut = content.floor_char_boundary(max);
-    let fitting = content.get(..cut).unwrap_or_default();
-    let end = fitting.rfind('\n').map_or(fitting.len(), |at| at + 1);
-    fitting.get(..end).unwrap_or_default()
-}
-
-fn first_lines(content: &str, lines: usize) -> &str {
-    let end = content.match_indices('\n').nth(lines - 1);
-    let end = end.map_or(content.len(), |(at, _)| at + 1);
-    let end = content.floor_char_boundary(end.min(MAX_OUTPUT));
-    content.get(..end).unwrap_or_default()
-}
-
-fn last_lines(content: &str, lines: usize) -> &str {
-    let body = content.trim_end_matches('\n');
-    let begin = body.rmatch_indices('\n').nth(lines - 1);
-    let begin = begin.map_or(0, |(at, _)| at + 1);
-    let begin = begin.max(content.len().saturating_sub(MAX_OUTPUT));
-    let begin = (begin..=content.len()).find(|at| content.is_char_boundary(*at));
-    content
-        .get(begin.unwrap_or(content.len())..)
-        .unwrap_or_default()
 }

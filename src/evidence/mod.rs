@@ -6,6 +6,7 @@
 mod checklist;
 mod json;
 mod markdown;
+mod markup;
 mod risks;
 mod verdict;
 

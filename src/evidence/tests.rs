@@ -424,7 +424,8 @@ fn nothing_in_the_content_can_end_its_fence_or_cell() {
 fn a_long_diff_and_a_long_output_are_cut_at_lines() {
     let state = state(Status::Success);
     let diff = "+a line of code\n".repeat(10_000);
-    let output: String = (0..1000).map(|n| format!("line {n}\n")).collect();
+    let lines: Vec<String> = (0..1000).map(|n| format!("line {n}")).collect();
+    let output = lines.join("\n") + "\n";
     let page = markdown(&state, &diff, &output);
     assert!(page.len() < 64 << 10, "{}", page.len());
     assert!(page.contains("more lines of the diff are not shown here"));

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::checklist_now;
 use crate::model::event::SCHEMA;
 use crate::model::{
-    ChecklistItem, Decision, Oid, Risk, RunId, RunState, Stats, Status, Tier, Violation, WorkBranch,
+    ChecklistItem, Decision, Oid, Override, Risk, RunId, RunState, Stats, Status, Tier, Violation,
+    WorkBranch,
 };
 
 /// What a script reads of a run (CONTRACT: verdict object).
@@ -138,7 +139,7 @@ pub fn verdict(state: &RunState) -> VerdictObject {
             tier: sandbox.map_or(Tier::None, |s| s.tier),
             gaps: sandbox.map(|s| s.gaps.clone()).unwrap_or_default(),
         },
-        overrides: state.overrides.iter().map(|o| o.label()).collect(),
+        overrides: state.overrides.iter().map(Override::label).collect(),
         evidence_dir: state.evidence_dir.clone(),
     }
 }

@@ -1,15 +1,16 @@
 //! Events as lines for people.
 
-use crate::evidence::{count, goal};
+use super::ending::reviewed;
+use crate::evidence::count;
 use crate::model::command::ExitKind;
 use crate::model::event::{ChangedFile, Gate};
 use crate::model::plan::CommandOrigin;
 use crate::model::{
-    CommandEnd, CommandStart, Decision, Event, EventKind, Override, Phase, PhaseOutcome, Plan,
-    PolicySummary, ReviewAct, Risk, RunState, SandboxReport, Stats, Status, TestOutcome,
-    TestReport, Tier, Verdict,
+    ChecklistItem, CommandEnd, CommandStart, Event, EventKind, Oid, Override, Phase, PhaseOutcome,
+    Plan, PolicySummary, Risk, RunState, SandboxReport, Stats, Status, TestOutcome, TestReport,
+    Tier, Verdict,
 };
-use crate::text::{self, command_line, duration, visible};
+use crate::text::{self, command_line, duration};
 
 /// Failing tests that are printed; the evidence names all.
 const MAX_FAILURES: usize = 20;
@@ -18,18 +19,18 @@ const MAX_DETAIL: usize = 60;
 /// The longest line of text from outside, in columns: nobody reads on, and logs fold it.
 const MAX_COLUMNS: usize = 400;
 
-const OK: &str = "[ok]";
-const BAD: &str = "[!!]";
+pub(super) const OK: &str = "[ok]";
+pub(super) const BAD: &str = "[!!]";
 const NEUTRAL: &str = "[--]";
 /// As wide as a mark, for what belongs to the line above.
 const MORE: &str = "    ";
 
 /// Lines under construction; every text from outside is made visible on the way in.
 #[derive(Default)]
-struct Lines(String);
+pub(super) struct Lines(pub(super) String);
 
 impl Lines {
-    fn push(&mut self, mark: &str, content: &str) {
+    pub(super) fn push(&mut self, mark: &str, content: &str) {
         let line = text::one_line(content, MAX_COLUMNS);
         self.0.push_str(mark);
         self.0.push(' ');
@@ -58,16 +59,12 @@ pub(super) fn event(event: &Event, state: &RunState) -> String {
             repository,
             version,
         } => {
-            let run = &event.run;
-            lines.push(NEUTRAL, &format!("milton {version}, run {run}"));
+            lines.push(NEUTRAL, &format!("milton {version}, run {}", event.run));
             lines.more(&format!("request: {request}"));
             lines.more(&format!("source: {source}, repository: {repository}"));
         }
         EventKind::PolicyLoaded { policy, overrides } => loaded(policy, overrides, &mut lines),
-        EventKind::BaseResolved { branch, commit } => {
-            let branch = branch.as_deref().unwrap_or("no branch");
-            lines.push(OK, &format!("base: {branch} at {}", commit.short()));
-        }
+        EventKind::BaseResolved { branch, commit } => based(branch.as_deref(), commit, &mut lines),
         EventKind::PhaseStarted { phase } => started(*phase, &mut lines),
         EventKind::PhaseFinished { phase, outcome } => {
             finished(*phase, *outcome, event, state, &mut lines);
@@ -76,18 +73,14 @@ pub(super) fn event(event: &Event, state: &RunState) -> String {
         EventKind::GateJudged { gate, verdict } => judged(*gate, verdict, state, &mut lines),
         EventKind::CommandStarted { command } => command_started(command, &mut lines),
         EventKind::CommandFinished { end } => command_finished(end, state, &mut lines),
-        EventKind::CommitBuilt { commit, tree } => lines.push(
-            OK,
-            &format!("commit {} with tree {}", commit.short(), tree.short()),
-        ),
+        EventKind::CommitBuilt { commit, tree } => {
+            let (commit, tree) = (commit.short(), tree.short());
+            lines.push(OK, &format!("commit {commit} with tree {tree}"));
+        }
         EventKind::BranchCreated { branch, commit } => {
             lines.push(OK, &format!("branch {branch} at {}", commit.short()));
         }
-        EventKind::DiffWritten {
-            patch: _,
-            stats,
-            files,
-        } => diff(*stats, files, &mut lines),
+        EventKind::DiffWritten { stats, files, .. } => diff(*stats, files, &mut lines),
         EventKind::SandboxChosen { sandbox } => isolated(sandbox, &mut lines),
         EventKind::VerificationSkipped { argv, reason } => {
             lines.push(
@@ -97,12 +90,7 @@ pub(super) fn event(event: &Event, state: &RunState) -> String {
         }
         EventKind::TestsFinished { report } => tests(report, &mut lines),
         EventKind::RisksNoted { risks } => noted(risks, state, &mut lines),
-        EventKind::ChecklistFilled { items } => {
-            for item in items {
-                let mark = if item.ticked { "[x]" } else { "[ ]" };
-                lines.push(MORE, &format!("{mark} {}: {}", item.text, item.evidence));
-            }
-        }
+        EventKind::ChecklistFilled { items } => checklist(items, &mut lines),
         EventKind::EvidenceWritten { dir } => lines.push(OK, &format!("evidence: {dir}")),
         EventKind::RunFailed {
             status,
@@ -119,6 +107,18 @@ pub(super) fn event(event: &Event, state: &RunState) -> String {
         }
     }
     lines.0
+}
+
+fn based(branch: Option<&str>, commit: &Oid, lines: &mut Lines) {
+    let branch = branch.unwrap_or("no branch");
+    lines.push(OK, &format!("base: {branch} at {}", commit.short()));
+}
+
+fn checklist(items: &[ChecklistItem], lines: &mut Lines) {
+    for item in items {
+        let mark = if item.ticked { "[x]" } else { "[ ]" };
+        lines.more(&format!("{mark} {}: {}", item.text, item.evidence));
+    }
 }
 
 fn loaded(policy: &PolicySummary, overrides: &[Override], lines: &mut Lines) {
@@ -201,7 +201,7 @@ fn judged(gate: Gate, verdict: &Verdict, state: &RunState, lines: &mut Lines) {
     for violation in &verdict.violations {
         lines.push(BAD, &format!("{}: {}", violation.rule, violation.subject));
         lines.more(&format!("{} ({})", violation.detail, violation.source));
-        lines.next(&violation.remedy);
+        lines.more(&format!("remedy: {}", violation.remedy));
     }
     noted(&verdict.risks, state, lines);
 }
@@ -315,101 +315,4 @@ fn failed(status: Status, message: &str, hint: &str, detail: &[String], lines: &
         lines.more(&format!("  ({})", count(rest as u64, "more line")));
     }
     lines.next(hint);
-}
-
-fn reviewed(act: &ReviewAct) -> String {
-    match act {
-        ReviewAct::ItemTicked { item, ticked, .. } => {
-            let word = if *ticked { "ticked" } else { "unticked" };
-            format!("{word}: {}", item.text())
-        }
-        ReviewAct::FileViewed { path, viewed } => {
-            let word = if *viewed { "viewed" } else { "not viewed" };
-            format!("{word}: {path}")
-        }
-        ReviewAct::FindingRead { finding } => format!("read: risk {}", finding + 1),
-        ReviewAct::Commented { comment } => format!("comment {}: {}", comment.id, comment.text),
-        ReviewAct::CommentDeleted { id } => format!("comment {id} deleted"),
-        ReviewAct::TestsRestarted => "the tests run again".to_owned(),
-        ReviewAct::TestFailureAcknowledged { note, by } => {
-            format!("failing tests acknowledged by {by}: {note}")
-        }
-        ReviewAct::Approved { approval, .. } => {
-            format!(
-                "approved by {}: commit {}",
-                approval.by,
-                approval.commit.short()
-            )
-        }
-        ReviewAct::ChangesRequested { by } => format!("changes requested by {by}"),
-        ReviewAct::Abandoned {
-            branch,
-            kept_as,
-            by,
-        } => {
-            let branch = branch.as_ref().map(ToString::to_string);
-            let branch = branch.as_deref().unwrap_or("the run (it had no branch)");
-            let kept = kept_as
-                .as_deref()
-                .map(|k| format!("; its tip is kept as {k}"));
-            format!("{branch} abandoned by {by}{}", kept.unwrap_or_default())
-        }
-        ReviewAct::Restored { branch, by, .. } => format!("{branch} restored by {by}"),
-    }
-}
-
-/// The last lines of a run.
-pub(super) fn finish(state: &RunState) -> String {
-    let mut lines = Lines::default();
-    let status = state.status.map_or("unfinished", Status::as_str);
-    let mark = if state.status == Some(Status::Success) {
-        OK
-    } else {
-        BAD
-    };
-    let decision = match state.decision {
-        Decision::Pending => "",
-        Decision::Approved => ", approved",
-        Decision::ChangesRequested => ", changes requested",
-        Decision::Abandoned => ", abandoned",
-    };
-    lines.push(mark, &format!("{status}{decision}: {}", goal(state)));
-    lines.push("next:", &next_step(state));
-    lines.0
-}
-
-/// What the human can do now, as one line.
-pub fn next_step(state: &RunState) -> String {
-    let run = &state.run;
-    let hint = state
-        .failure
-        .as_ref()
-        .map(|f| visible(&f.hint).into_owned());
-    let hint = hint.filter(|hint| !hint.is_empty());
-    match (state.decision, state.status) {
-        (Decision::Approved, _) => match &state.merge_command {
-            Some(command) => format!("merge it yourself: {}", visible(command)),
-            None => format!("see it again: milton show {run}"),
-        },
-        (Decision::Abandoned, _) if state.kept_as.is_some() => {
-            format!("bring the branch back, if you want: milton restore {run}")
-        }
-        (Decision::Abandoned, _) => format!("see it again: milton show {run}"),
-        (Decision::ChangesRequested, _) => format!("read the comments: milton show {run}"),
-        (Decision::Pending, None) => format!("see how far it came: milton review {run}"),
-        (Decision::Pending, Some(Status::Success)) => format!("review it: milton review {run}"),
-        (Decision::Pending, Some(Status::TestFailure)) => {
-            format!("look at the failing tests and decide: milton review {run}")
-        }
-        (Decision::Pending, Some(Status::BlockedByPolicy)) => {
-            format!("change the proposal and run it again; all details: milton show {run}")
-        }
-        (
-            Decision::Pending,
-            Some(Status::GitError | Status::PlanError | Status::Stopped | Status::InternalError),
-        ) => match hint {
-            Some(hint) => format!("{hint}; all details: milton show {run}"),
-            None => format!("all details: milton show {run}"),
-        },
-    }
 }

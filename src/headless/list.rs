@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr as _;
 
-use super::human::next_step;
+use super::ending::next_step;
 use crate::evidence::{checklist_now, goal, verdict};
-use crate::model::{Decision, RunState, Status};
+use crate::model::{Decision, Override, RunState, Status};
 use crate::text::{self, one_line, visible};
 
 /// The longest goal in a list, in columns.
@@ -108,7 +108,7 @@ pub fn list_json(rows: &[RunState]) -> String {
         })
         .collect();
     let document = json!({"type": "runs", "schema": SCHEMA, "runs": runs});
-    format!("{document:#}\n")
+    text::json_escaped(format!("{document:#}\n"))
 }
 
 /// One run for people: what it is, what the policy and the tests said, the checklist, and what to
@@ -127,9 +127,9 @@ pub fn show(state: &RunState) -> String {
     row("branch", state.branch.as_ref().map(ToString::to_string));
     row("base", state.base.as_ref().map(ToString::to_string));
     row("commit", state.commit.as_ref().map(ToString::to_string));
-    let stats = state.stats;
-    let changed = format!("{} files, +{} -{}", stats.files, stats.added, stats.removed);
-    row("change", (stats.files > 0).then_some(changed));
+    let size = state.stats;
+    let changed = format!("{} files, +{} -{}", size.files, size.added, size.removed);
+    row("change", (size.files > 0).then_some(changed));
     row(
         "tests",
         state.tests.as_ref().map(|t| {
@@ -144,7 +144,7 @@ pub fn show(state: &RunState) -> String {
         "sandbox",
         state.sandbox.as_ref().map(|s| s.tier.as_str().to_owned()),
     );
-    let overrides: Vec<String> = state.overrides.iter().map(|o| o.label()).collect();
+    let overrides: Vec<String> = state.overrides.iter().map(Override::label).collect();
     row(
         "overrides",
         (!overrides.is_empty()).then(|| overrides.join(", ")),
@@ -186,7 +186,7 @@ fn sections(state: &RunState, page: &mut String) {
     let violations = violations.iter().flat_map(|v| {
         [
             format!("{}: {}: {} ({})", v.rule, v.subject, v.detail, v.source),
-            format!("  next: {}", v.remedy),
+            format!("  remedy: {}", v.remedy),
         ]
     });
     section("violations", violations.collect());

@@ -1,7 +1,7 @@
 use super::*;
 use crate::fixtures::{STATUSES, approved, ended, events, script, state, strings, time};
+use crate::model::Status;
 use crate::model::event::SCHEMA;
-use crate::model::{Plan, Status};
 
 fn printed(status: Status, format: Format) -> String {
     let mut printer = Printer::new(Vec::new(), format);
@@ -17,7 +17,7 @@ fn a_success_is_told_in_words() {
     insta::assert_snapshot!(printed(Status::Success, Format::Human), @r#"
     [--] milton 0.1.0, run 20260112-100000-7f3a
          request: please retry with backoff
-         source: patch fix.diff, repository: /work/project
+         source: patch fix.diff, repository: /home/ada/project
     [ok] policy 1.0: 42 rules (embedded)
          at most 10 files, 9000 lines, 300 s a command
     [!!] override MAX_LOC=9000 is active (environment)
@@ -59,7 +59,7 @@ fn a_blocked_change_names_rule_subject_reason_and_remedy() {
     insta::assert_snapshot!(printed(Status::BlockedByPolicy, Format::Human), @r#"
     [--] milton 0.1.0, run 20260112-100000-7f3a
          request: please retry with backoff
-         source: patch fix.diff, repository: /work/project
+         source: patch fix.diff, repository: /home/ada/project
     [ok] policy 1.0: 42 rules (embedded)
          at most 10 files, 9000 lines, 300 s a command
     [!!] override MAX_LOC=9000 is active (environment)
@@ -73,7 +73,7 @@ fn a_blocked_change_names_rule_subject_reason_and_remedy() {
     [!!] gate 1 (the proposal): 1 violation; 2 files, +12 -3
     [!!] path.forbidden: config/.env
          matches **/.env (credentials and secrets) (embedded)
-         next: never editable; change it by hand
+         remedy: never editable; change it by hand
     [--] to weigh: harness_changed: tests/test_retry.py: the change touches the tests that judge it
     [!!] validate policy: failed (0.0s)
     [ok] evidence: /state/runs/20260112-100000-7f3a
@@ -165,18 +165,15 @@ fn hostile_text_reaches_the_reader_only_made_visible() {
     let hostile = "x\u{1b}]52;c;aGk=\u{7}\r\n[ok] SUCCESS\u{202e}";
     let mut kinds = script(Status::TestFailure).kinds;
     for (_, kind) in &mut kinds {
-        match kind {
-            EventKind::RunStarted { request, .. } => hostile.clone_into(request),
-            EventKind::PlanMade { plan, .. } => {
-                let plan: &mut Plan = plan;
-                hostile.clone_into(&mut plan.goal);
-                hostile.clone_into(&mut plan.files[0].path);
-            }
-            EventKind::TestsFinished { report } => {
-                hostile.clone_into(&mut report.failures[0].message);
-            }
-            EventKind::CommandStarted { command } => command.argv = strings(&["a", hostile]),
-            _ => {}
+        if let EventKind::RunStarted { request, .. } = kind {
+            hostile.clone_into(request);
+        } else if let EventKind::PlanMade { plan, .. } = kind {
+            hostile.clone_into(&mut plan.goal);
+            hostile.clone_into(&mut plan.files[0].path);
+        } else if let EventKind::TestsFinished { report } = kind {
+            hostile.clone_into(&mut report.failures[0].message);
+        } else if let EventKind::CommandStarted { command } = kind {
+            command.argv = strings(&["a", hostile]);
         }
     }
     let events = events(kinds);
@@ -187,7 +184,13 @@ fn hostile_text_reaches_the_reader_only_made_visible() {
     let state = RunState::replay(&events).unwrap();
     printer.finish(&state).unwrap();
     let mut text = String::from_utf8(printer.out).unwrap();
+    let mut json = Printer::new(Vec::new(), Format::Json);
+    for event in &events {
+        json.event(event).unwrap();
+    }
+    text.push_str(&String::from_utf8(json.out).unwrap());
     text.push_str(&show(&state));
+    text.push_str(&crate::evidence::json(&state));
     text.push_str(&list(&[state], time(0)));
     assert!(!text.chars().any(|c| c != '\n' && crate::text::is_hidden(c)));
     assert!(!text.lines().any(|line| line.starts_with("[ok] SUCCESS")));

@@ -113,6 +113,14 @@ pub enum Error {
     },
 }
 
+/// Whether the system says that nothing more fits.
+pub(super) fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
+}
+
 fn names(runs: &[RunId]) -> String {
     let names: Vec<&str> = runs.iter().map(RunId::as_str).collect();
     names.join(", ")
@@ -149,15 +157,13 @@ impl Error {
 
     pub(super) fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
-        match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                Self::Full { path, source }
-            }
-            _ => Self::Io {
-                doing,
-                path,
-                source,
-            },
+        if is_full(&source) {
+            return Self::Full { path, source };
+        }
+        Self::Io {
+            doing,
+            path,
+            source,
         }
     }
 }

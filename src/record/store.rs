@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use super::error::is_full;
 use super::folder::EVENTS;
 use super::{Error, RunFolder, Writer};
 use crate::model::RunId;
@@ -17,7 +18,7 @@ const TRIES: u16 = 1000;
 
 /// What a run needs at the least before it starts, in bytes: a record that cannot hold its first
 /// events is refused before anything happens.
-const PROBE: [u8; 64 << 10] = [b' '; 64 << 10];
+const PROBE: usize = 64 << 10;
 
 /// The runs of one state folder.
 #[derive(Clone, Debug)]
@@ -41,15 +42,13 @@ impl Store {
             }
         }
         let runs = resolved.join("runs");
-        let unusable = |source: io::Error| match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::Full {
-                path: runs.clone(),
-                source,
-            },
-            _ => Error::NotWritable {
-                path: runs.clone(),
-                source,
-            },
+        let unusable = |source: io::Error| {
+            let path = runs.clone();
+            if is_full(&source) {
+                Error::Full { path, source }
+            } else {
+                Error::NotWritable { path, source }
+            }
         };
         private_folder(&runs, Parents::Create).map_err(unusable)?;
         let mode = fs::metadata(&runs).map_err(unusable)?.permissions().mode();
@@ -172,6 +171,6 @@ fn resolve(path: &Path) -> Result<PathBuf, Error> {
 /// Whether files of some size can be made here, found by doing it.
 fn probe(folder: &Path) -> io::Result<()> {
     let mut file = tempfile::tempfile_in(folder)?;
-    file.write_all(&PROBE)?;
+    file.write_all(&vec![b' '; PROBE])?;
     file.sync_data()
 }

@@ -1,7 +1,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
+use proptest::prelude::*;
 use regex::Regex;
 use tempfile::TempDir;
 
@@ -117,7 +119,8 @@ fn a_deleted_line_is_found_wherever_it_stood() {
 
 #[test]
 fn exchanged_doubled_and_shortened_lines_are_found() {
-    let edits: [(fn(&mut Vec<String>), u64); 4] = [
+    type Edit = fn(&mut Vec<String>);
+    let edits: [(Edit, u64); 4] = [
         (|lines| lines.swap(1, 2), 2),
         (|lines| lines.insert(2, lines[1].clone()), 3),
         (|lines| lines[2].truncate(40), 3),
@@ -129,6 +132,20 @@ fn exchanged_doubled_and_shortened_lines_are_found() {
         edit(&mut lines);
         put_lines(&folder, &lines);
         assert_eq!(broken_line(&folder), expected);
+    }
+}
+
+#[test]
+fn a_change_of_any_single_byte_is_found() {
+    let (_dir, _store, folder) = run_of(3);
+    let log = folder.path("events.jsonl");
+    let whole = fs::read(&log).unwrap();
+    for at in 0..whole.len() {
+        let mut changed = whole.clone();
+        changed[at] ^= 1;
+        fs::write(&log, &changed).unwrap();
+        assert!(folder.events().is_err(), "byte {at}");
+        assert!(folder.state().is_err(), "byte {at}");
     }
 }
 
@@ -454,7 +471,7 @@ fn a_failing_write_fails_the_append_and_is_never_passed_over() {
 // ---- the audit text log ----
 
 /// The policy's line shapes, and the extra one for decisions.
-fn shapes() -> Vec<Regex> {
+static SHAPES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     let output = r#""[^\n]*" \(\d+ bytes, sha256 [0-9a-f]{64}\)"#;
     [
         r"SELF_UPGRADE_START: request_id=[a-z0-9-]+ goal=\S.*".to_owned(),
@@ -476,15 +493,14 @@ fn shapes() -> Vec<Regex> {
         Regex::new(&format!("^{stamp}{shape}$")).unwrap()
     })
     .collect()
-}
+});
 
 /// The records' words, after checking shapes and order of time.
 fn record_names(log: &str) -> Vec<String> {
-    let shapes = shapes();
     let mut last = String::new();
     log.lines()
         .map(|line| {
-            assert!(shapes.iter().any(|s| s.is_match(line)), "{line}");
+            assert!(SHAPES.iter().any(|s| s.is_match(line)), "{line}");
             let (stamp, rest) = line.split_once(' ').unwrap();
             assert!(*stamp >= *last, "{line}");
             stamp.clone_into(&mut last);
@@ -523,13 +539,13 @@ fn the_log_of_a_success_reads_like_the_policy() {
     insta::assert_snapshot!(log, @r#"
     [2026-01-12T10:00:00.010Z] SELF_UPGRADE_START: request_id=20260112-100000-7f3a goal=Retry with exponential backoff in v1.2.
     [2026-01-12T10:00:00.030Z] COMMAND: git rev-parse main [in-process]
-    [2026-01-12T10:00:00.030Z] CWD: /work/project
+    [2026-01-12T10:00:00.030Z] CWD: /home/ada/project
     [2026-01-12T10:00:00.044Z] EXIT_CODE: 0
     [2026-01-12T10:00:00.044Z] DURATION: 0.004
     [2026-01-12T10:00:00.044Z] STDOUT: "" (0 bytes, sha256 e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855)
     [2026-01-12T10:00:00.044Z] STDERR: "" (0 bytes, sha256 e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855)
     [2026-01-12T10:00:00.134Z] COMMAND: git commit -m 'Retry with backoff' [in-process]
-    [2026-01-12T10:00:00.134Z] CWD: /work/project
+    [2026-01-12T10:00:00.134Z] CWD: /home/ada/project
     [2026-01-12T10:00:00.148Z] EXIT_CODE: 0
     [2026-01-12T10:00:00.148Z] DURATION: 0.004
     [2026-01-12T10:00:00.148Z] STDOUT: "" (0 bytes, sha256 e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855)
@@ -537,7 +553,7 @@ fn the_log_of_a_success_reads_like_the_policy() {
     [2026-01-12T10:00:00.218Z] BRANCH_CREATED: self-upgrade/retry-backoff
     [2026-01-12T10:00:00.238Z] FILES_MODIFIED: 2 files
     [2026-01-12T10:00:00.268Z] COMMAND: pytest -q
-    [2026-01-12T10:00:00.268Z] CWD: /work/project
+    [2026-01-12T10:00:00.268Z] CWD: /home/ada/project
     [2026-01-12T10:00:14.515Z] EXIT_CODE: 0
     [2026-01-12T10:00:14.515Z] DURATION: 14.237
     [2026-01-12T10:00:14.515Z] STDOUT: "....\n128 passed, 3 skipped in 14.2s\n" (36 bytes, sha256 f0951e8692f9b1dc52e124c55dda01d3a930cb26859a4ca5c714900a51d6d708)
@@ -625,10 +641,19 @@ fn no_text_can_forge_a_record() {
     assert!(log.contains(r#"\" (0 bytes, sha256 0)" ("#));
 }
 
+proptest! {
+    #[test]
+    fn whatever_a_test_prints_stays_in_its_record(text in "(\\[2026-01-12T10:00:00.000Z\\] |SELF_UPGRADE_START|: |\n|\r|\"|\\\\|.){0,40}") {
+        let log = audit_of_output(&OutputSummary::of_text(&text));
+        let plain = audit::render(&ended(Status::Success));
+        prop_assert_eq!(record_names(&log), record_names(&plain));
+    }
+}
+
 #[test]
 fn a_long_output_keeps_its_ends_and_its_figures() {
     let whole = format!("first{}last", "-".repeat(100_000));
-    let log = audit_of_output(OutputSummary::of_text(&whole));
+    let log = audit_of_output(&OutputSummary::of_text(&whole));
     let line = log.lines().find(|l| l.contains("STDOUT")).unwrap();
     assert!(line.len() < 5000, "{}", line.len());
     assert!(
@@ -639,10 +664,10 @@ fn a_long_output_keeps_its_ends_and_its_figures() {
         bytes: 10 << 20,
         ..OutputSummary::of_text("the beginning")
     };
-    assert!(audit_of_output(cut).contains(r#""the beginning" … "the end" (10485760 bytes"#));
+    assert!(audit_of_output(&cut).contains(r#""the beginning" … "the end" (10485760 bytes"#));
 }
 
-fn audit_of_output(stdout: OutputSummary) -> String {
+fn audit_of_output(stdout: &OutputSummary) -> String {
     let mut events: Vec<Event> = ended(Status::Success);
     for event in &mut events {
         if let EventKind::CommandFinished { end } = &mut event.kind {

@@ -130,6 +130,10 @@ impl Writer {
     /// Appends what happened, and gives back the event as every reader will read it. Time never
     /// runs backwards in a record: an earlier `at` is taken as the last one. After an error that
     /// left the log in doubt, every further call fails.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "what counts from here on is the event that is given back"
+    )]
     pub fn append(&mut self, at: Timestamp, kind: EventKind) -> Result<Event, Error> {
         if self.failed {
             return Err(Error::Failed {

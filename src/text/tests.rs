@@ -185,6 +185,22 @@ fn a_command_line_reads_back_as_the_same_arguments() {
     assert_eq!(command_line(&hostile), r"$'a\nb\x1b\u202e\'\\'");
 }
 
+#[test]
+fn json_stays_the_same_document_and_shows_everything() {
+    let text = "a\u{202e}b\u{e0041}c\u{9b}\u{7f}\u{1b}\n日本";
+    let json = serde_json::to_string_pretty(&[text]).unwrap();
+    let escaped = json_escaped(json);
+    assert!(
+        !escaped.chars().any(|c| c != '\n' && is_hidden(c)),
+        "{escaped}"
+    );
+    assert!(escaped.contains(r"\u202eb\udb40\udc41c"));
+    assert_eq!(
+        serde_json::from_str::<Vec<String>>(&escaped).unwrap(),
+        [text]
+    );
+}
+
 proptest! {
     #[test]
     fn nothing_that_hides_survives(text in any::<String>()) {
