@@ -152,13 +152,17 @@ impl Repository {
             return Err(unknown());
         }
         let found = self.inner.find_object_by_prefix(name, None);
-        let object = found.map_err(|e| match e.code() {
-            ErrorCode::Ambiguous => Error::BaseAmbiguous {
-                name: name.to_owned(),
-                candidates: vec!["the whole commit id".to_owned()],
-            },
-            ErrorCode::NotFound => unknown(),
-            _ => Error::object(name, &e),
+        let object = found.map_err(|e| {
+            if e.code() == ErrorCode::Ambiguous {
+                Error::BaseAmbiguous {
+                    name: name.to_owned(),
+                    candidates: vec!["the whole commit id".to_owned()],
+                }
+            } else if e.code() == ErrorCode::NotFound {
+                unknown()
+            } else {
+                Error::object(name, &e)
+            }
         })?;
         let commit = object.peel(ObjectType::Commit).map_err(|_| unknown())?;
         Ok(commit.id())

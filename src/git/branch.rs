@@ -115,7 +115,7 @@ impl Repository {
         let topic = name
             .strip_prefix(FOLDER)
             .and_then(|rest| rest.strip_prefix('/'));
-        if !topic.is_some_and(|topic| !topic.contains('/')) || !Reference::is_valid_name(&name) {
+        if topic.is_none_or(|topic| topic.contains('/')) || !Reference::is_valid_name(&name) {
             return Err(Error::Git {
                 doing: format!("create {name}"),
                 detail: "not a work branch".to_owned(),

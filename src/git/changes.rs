@@ -73,16 +73,16 @@ impl Repository {
         }
         let read = |e| Error::object(format!("blob {}", side.oid), &e);
         let odb = self.inner.odb().map_err(read)?;
-        let (size, _) = odb.read_header(side.oid).map_err(read)?;
-        let size = size as u64;
-        let content = if size > FileState::MAX_LOADED {
+        let (bytes, _) = odb.read_header(side.oid).map_err(read)?;
+        let bytes = bytes as u64;
+        let content = if bytes > FileState::MAX_LOADED {
             None
         } else {
             Some(self.blob(side.oid)?.into())
         };
         Ok(FileState {
             mode: side.mode,
-            size,
+            size: bytes,
             content,
             oid,
         })

@@ -44,7 +44,7 @@ impl CommitMessage {
             text.push('\n');
         }
         for (key, value) in &self.trailers {
-            text.push_str(&format!("\n{}: {}", one_line(key), one_line(value)));
+            text.extend(["\n", &one_line(key), ": ", &one_line(value)]);
         }
         text.push('\n');
         text.replace('\0', "\u{fffd}")

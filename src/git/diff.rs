@@ -1,18 +1,21 @@
 //! The diff of a commit against its base, byte for byte what `git diff base...commit` prints with
 //! git's default configuration.
 //!
-//! Attributes are not read: `-diff`, `binary` or a textconv program would hide changes from the
-//! reviewer. The hunks come from libgit2's xdiff (the same code as git's); everything around them
+//! Attributes that would hide changes from the reviewer (`-diff`, `binary`, a textconv program) are
+//! not followed. The hunks come from libgit2's xdiff (the same code as git's); everything around them
 //! is written here, because libgit2 differs from git in rename detection, in the length of ids and
 //! in the text behind `@@`.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use git2::{DiffLineType, DiffOptions, Patch};
+use git2::{AttrCheckFlags, DiffOptions, Patch};
 
 use crate::git::abbreviate::Abbreviator;
 use crate::git::changes::Side;
+use crate::git::heading::{Headings, Style};
 use crate::git::rename::{MAX_SCORE, Pair};
 use crate::git::{Error, Repository, git_oid};
 use crate::model::event::ChangedFile;
@@ -20,8 +23,6 @@ use crate::model::{FileMode, LineStat, Oid, Stats};
 
 /// How far git looks for a NUL before it takes a file for text, in bytes.
 const BINARY_LOOK: usize = 8000;
-/// The longest text behind `@@`, in bytes.
-const MAX_CONTEXT: usize = 80;
 /// How many single-parent commits are followed before the merge base is searched.
 const MAX_CHAIN: usize = 100;
 
@@ -79,12 +80,15 @@ impl Repository {
             }
         }
         let found = self.inner.merge_base(base_id, commit_id);
-        found.map(super::model_oid).map_err(|e| match e.code() {
-            git2::ErrorCode::NotFound => Error::NoMergeBase {
-                base: base.clone(),
-                commit: commit.clone(),
-            },
-            _ => Error::git("find the merge base", &e),
+        found.map(super::model_oid).map_err(|e| {
+            if e.code() == git2::ErrorCode::NotFound {
+                Error::NoMergeBase {
+                    base: base.clone(),
+                    commit: commit.clone(),
+                }
+            } else {
+                Error::git("find the merge base", &e)
+            }
         })
     }
 
@@ -199,7 +203,8 @@ impl Writer<'_> {
             self.text.extend_from_slice(tab);
             self.text.push(b'\n');
         }
-        self.hunks(&before, &after)
+        let style = self.heading_style(old.path, new.path);
+        self.hunks(&before, &after, style)
     }
 
     fn header(&mut self, old: End<'_>, new: End<'_>, score: Option<u64>) {
@@ -249,6 +254,22 @@ impl Writer<'_> {
         self.text.push(b'\n');
     }
 
+    /// How the lines behind `@@` are chosen. This is the only thing that an attribute decides, and
+    /// it hides nothing: `diff=python` makes git name methods and not only classes.
+    fn heading_style(&self, old: &[u8], new: &[u8]) -> Style {
+        let is_python = |path: &[u8]| {
+            let path = Path::new(OsStr::from_bytes(path));
+            let flags = AttrCheckFlags::FILE_THEN_INDEX;
+            let value = self.repository.inner.get_attr(path, "diff", flags);
+            value.is_ok_and(|value| value == Some("python"))
+        };
+        if is_python(old) || is_python(new) {
+            Style::Python
+        } else {
+            Style::Plain
+        }
+    }
+
     fn content(&self, end: End<'_>) -> Result<Vec<u8>, Error> {
         match end.side {
             None => Ok(Vec::new()),
@@ -259,9 +280,9 @@ impl Writer<'_> {
         }
     }
 
-    fn hunks(&mut self, before: &[u8], after: &[u8]) -> Result<LineStat, Error> {
+    fn hunks(&mut self, before: &[u8], after: &[u8], style: Style) -> Result<LineStat, Error> {
         let patch = patch(before, after)?;
-        let mut context = HunkContext::new(before);
+        let mut headings = Headings::new(before, style);
         let mut stat = LineStat::default();
         let read = |e| Error::git("compare two files", &e);
         for index in 0..patch.num_hunks() {
@@ -278,7 +299,7 @@ impl Writer<'_> {
             .into_bytes();
             // An empty range is counted from the line before it.
             let first = hunk.old_start() as usize - usize::from(hunk.old_lines() > 0);
-            let function = context.before(first);
+            let function = headings.before(first);
             if !function.is_empty() {
                 head.push(b' ');
                 head.extend_from_slice(function);
@@ -286,11 +307,9 @@ impl Writer<'_> {
             self.line(&[&head]);
             for line in 0..lines {
                 let line = patch.line_in_hunk(index, line).map_err(read)?;
-                match line.origin_value() {
-                    DiffLineType::Addition => stat.added += 1,
-                    DiffLineType::Deletion => stat.removed += 1,
-                    _ => {}
-                }
+                stat.added += u64::from(line.origin() == '+');
+                stat.removed += u64::from(line.origin() == '-');
+                // A missing newline at the end has a sign of its own, which git does not print.
                 if let sign @ ('+' | '-' | ' ') = line.origin() {
                     self.text.push(sign as u8);
                 }
@@ -343,44 +362,6 @@ fn patch<'b>(before: &'b [u8], after: &'b [u8]) -> Result<Patch<'b>, Error> {
     let name = Path::new("file");
     Patch::from_buffers(before, Some(name), after, Some(name), Some(&mut options))
         .map_err(|e| Error::git("compare two files", &e))
-}
-
-/// Finds the line that git shows behind `@@`: the last one before the hunk that begins with a
-/// letter, `_` or `$`.
-struct HunkContext<'a> {
-    lines: Vec<&'a [u8]>,
-    seen: usize,
-    found: &'a [u8],
-}
-
-impl<'a> HunkContext<'a> {
-    fn new(content: &'a [u8]) -> Self {
-        Self {
-            lines: content.split_inclusive(|b| *b == b'\n').collect(),
-            seen: 0,
-            found: &[],
-        }
-    }
-
-    /// The line for a hunk that begins at `line` (from 0); hunks come in order.
-    fn before(&mut self, line: usize) -> &'a [u8] {
-        let range = self.lines.get(self.seen..line).unwrap_or_default();
-        let names = |line: &&&[u8]| {
-            line.first()
-                .is_some_and(|b| b.is_ascii_alphabetic() || matches!(b, b'_' | b'$'))
-        };
-        if let Some(line) = range.iter().rev().find(names) {
-            let cut = line.get(..MAX_CONTEXT).unwrap_or(line);
-            let is_space = |b: &u8| matches!(b, b' ' | b'\t' | b'\n' | b'\r');
-            let end = cut
-                .iter()
-                .rposition(|b| !is_space(b))
-                .map_or(0, |last| last + 1);
-            self.found = cut.get(..end).unwrap_or_default();
-        }
-        self.seen = self.seen.max(line);
-        self.found
-    }
 }
 
 /// Git's rule: a NUL near the beginning makes a file binary.

@@ -185,71 +185,50 @@ impl Error {
     /// What to do next.
     pub fn hint(&self) -> String {
         match self {
-            Self::NotARepository { .. } => {
-                "start milton inside a git repository, or name one with --repo DIR".to_owned()
-            }
+            Self::NotARepository { .. } => plain("start in a repository, or name one: --repo DIR"),
             Self::NotOwned { dir, .. } => format!(
                 "if you trust it: git config --global --add safe.directory {}",
                 quoted(&dir.display().to_string())
             ),
             Self::Open { detail, .. } if detail.contains("extension") => {
-                "this repository uses a format that milton's git library cannot read; \
-                 a plain clone of it works"
-                    .to_owned()
+                plain("milton's git library does not know this format; a plain clone of it works")
             }
-            Self::Open { .. } => "check the repository with: git status".to_owned(),
+            Self::Open { .. } => plain("check the repository with: git status"),
             Self::BaseName { .. } | Self::BaseUnknown { .. } => {
-                "name an existing branch, tag or commit id with --base (git branch --all)"
-                    .to_owned()
+                plain("name a branch, tag or commit id with --base (see: git branch --all)")
             }
             Self::BaseAmbiguous { candidates, .. } => format!(
                 "say which one: --base {}",
                 candidates.first().map_or("refs/heads/…", String::as_str)
             ),
-            Self::NoCommits { .. } => {
-                "make a first commit, or name another branch with --base".to_owned()
-            }
-            Self::Object { .. } => {
-                "the repository lacks an object or holds a damaged one; look with: git fsck"
-                    .to_owned()
-            }
-            Self::NoIdentity { .. } => "git config --global user.name \"Your Name\" && \
-                 git config --global user.email \"you@example.com\""
-                .to_owned(),
-            Self::Path { .. } => "correct the path in the proposal".to_owned(),
-            Self::BaseDiffers { .. } => {
-                "make the proposal again for the present base commit".to_owned()
-            }
-            Self::NothingToCommit => "propose a change that changes something".to_owned(),
-            Self::NoMergeBase { .. } => {
-                "name the base that the change was made for with --base".to_owned()
-            }
+            Self::NoCommits { .. } => plain("make a first commit, or name a branch with --base"),
+            Self::Object { .. } => plain("an object is missing or damaged; look with: git fsck"),
+            Self::NoIdentity { .. } => plain(SET_IDENTITY),
+            Self::Path { .. } => plain("correct the path in the proposal"),
+            Self::BaseDiffers { .. } => plain("make the proposal again for the present base"),
+            Self::NothingToCommit => plain("propose a change that changes something"),
+            Self::NoMergeBase { .. } => plain("name the base of the change with --base"),
             Self::BranchFolderTaken { fix, .. } => fix.clone(),
-            Self::NoFreeName { .. } => {
-                "delete branches you no longer need, or choose another --topic".to_owned()
-            }
+            Self::NoFreeName { .. } => plain("delete old branches, or choose another --topic"),
             Self::Locked { lock } => format!(
                 "wait for the other git process; if there is none: rm {}",
                 quoted(&lock.display().to_string())
             ),
             Self::BranchMoved {
                 branch, expected, ..
-            } => format!(
-                "somebody added work to it, so it was left alone; look at it with: \
-                 git log {expected}..{branch}"
-            ),
+            } => format!("it was left alone; see what was added: git log {expected}..{branch}"),
             Self::Symbolic { name } => format!("look at it with: git symbolic-ref {name}"),
             Self::CheckedOut { at, .. } => format!(
                 "switch that work tree to another branch first: git -C {} switch -",
                 quoted(&at.display().to_string())
             ),
             Self::NotKept { .. } => {
-                "see what is kept with: git for-each-ref refs/milton/abandoned".to_owned()
+                plain("see what is kept: git for-each-ref refs/milton/abandoned")
             }
             Self::KeptDiffers { name, .. } => format!("look at it with: git show {name}"),
-            Self::ExportTarget { .. } => "give an empty folder outside the repository".to_owned(),
-            Self::ExportWrite { .. } => "check free space and permissions there".to_owned(),
-            Self::Git { .. } => "look at the repository with: git status; git fsck".to_owned(),
+            Self::ExportTarget { .. } => plain("give an empty folder outside the repository"),
+            Self::ExportWrite { .. } => plain("check free space and permissions there"),
+            Self::Git { .. } => plain("look at the repository with: git status; git fsck"),
         }
     }
 
@@ -268,6 +247,14 @@ impl Error {
             detail: error.message().to_owned(),
         }
     }
+}
+
+/// The commands that tell git who the author is.
+const SET_IDENTITY: &str = "git config --global user.name \"Your Name\" && \
+    git config --global user.email \"you@example.com\"";
+
+fn plain(hint: &str) -> String {
+    hint.to_owned()
 }
 
 /// A word as a shell takes it; a name with a NUL cannot be quoted and is shown as it is.

@@ -31,13 +31,13 @@ pub(super) fn at(dir: &Path, flags: RepositoryOpenFlags) -> Result<git2::Reposit
     git2::Repository::open_ext(dir, flags, no_ceiling).map_err(|e| {
         let dir = dir.to_path_buf();
         let detail = e.message().to_owned();
-        match e.code() {
-            ErrorCode::NotFound => Error::NotARepository { dir },
-            ErrorCode::Owner => Error::NotOwned {
-                dir: dir.canonicalize().unwrap_or(dir),
-                detail,
-            },
-            _ => Error::Open { dir, detail },
+        if e.code() == ErrorCode::NotFound {
+            Error::NotARepository { dir }
+        } else if e.code() == ErrorCode::Owner {
+            let dir = dir.canonicalize().unwrap_or(dir);
+            Error::NotOwned { dir, detail }
+        } else {
+            Error::Open { dir, detail }
         }
     })
 }

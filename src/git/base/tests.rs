@@ -228,11 +228,11 @@ fn a_repository_is_found_from_below_in_a_linked_work_tree_and_bare() {
         2
     );
 
-    let bare = fixture.outside("bare.git");
-    let place = bare.display().to_string();
+    let mirror = fixture.outside("bare.git");
+    let place = mirror.display().to_string();
     fixture.git(&["clone", "-q", "--bare", ".", &place]);
-    let repository = open(&bare).unwrap();
-    assert_eq!(repository.root(), bare.canonicalize().unwrap());
+    let repository = open(&mirror).unwrap();
+    assert_eq!(repository.root(), mirror.canonicalize().unwrap());
     assert_eq!(
         repository.resolve_base(None).unwrap().branch.as_deref(),
         Some("main")

@@ -344,6 +344,8 @@ fn a_missing_or_damaged_object_is_an_error_that_names_it() {
     assert!(matches!(error, Error::Object { .. }), "{error}");
 }
 
+fn is_send<T: Send>(_: &T) {}
+
 #[test]
 fn the_snapshot_knows_exact_paths_only() {
     use crate::model::BaseTree as _;
@@ -394,7 +396,6 @@ fn the_snapshot_knows_exact_paths_only() {
     assert_eq!(snapshot.blob(&blob.oid).unwrap(), b"b\n");
     let folder = snapshot.entry("d").unwrap().unwrap();
     assert!(snapshot.blob(&folder.oid).is_err() && snapshot.blob_size(&folder.oid).is_err());
-    fn is_send<T: Send>(_: &T) {}
     is_send(&snapshot);
     is_send(&fixture.open());
 }

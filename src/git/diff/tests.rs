@@ -7,7 +7,11 @@ use super::*;
 use crate::git::testing::{Do, Fixture, build, message};
 
 fn lines(range: std::ops::Range<u32>) -> String {
-    range.map(|n| format!("line {n} of the file\n")).collect()
+    let mut text = String::new();
+    for n in range {
+        writeln!(text, "line {n} of the file").unwrap();
+    }
+    text
 }
 
 /// Commits the edits and compares with the real git.
@@ -298,6 +302,35 @@ fn attributes_hide_nothing() {
         "{text}"
     );
     assert!(!mark.exists(), "a textconv program was run");
+}
+
+/// Many Python projects set this attribute; it only changes the text behind `@@`.
+#[test]
+fn the_python_attribute_names_methods_as_git_does() {
+    let fixture = Fixture::with(&[("m.py", PYTHON), (".gitattributes", "*.py diff=python\n")]);
+    let repository = fixture.open();
+    let new = PYTHON
+        .replace("c = 3", "c = 30")
+        .replace("z = 3", "z = 30")
+        .replace("s = 4", "s = 40");
+    let old = format!(
+        "{PYTHON}\n\n    async  def far():\n{}",
+        lines(0..9).replace("line", "    line")
+    );
+    let both = format!(
+        "{new}\n\n    async  def far():\n{}    end\n",
+        lines(0..9).replace("line", "    line")
+    );
+    fixture.write("n.py", old.as_bytes());
+    let base = fixture.commit_all("more");
+    let edits = [
+        ("m.py", Do::Write(new.as_bytes())),
+        ("n.py", Do::Write(both.as_bytes())),
+    ];
+    let built = build(&repository, &base, &edits);
+    let diff = same_as_git(&fixture, &repository, &base, &built.commit);
+    let text = String::from_utf8(diff.text).unwrap();
+    assert!(text.contains("@@ async  def far():"), "{text}");
 }
 
 #[test]
