@@ -1,4 +1,5 @@
 //! Real processes through the real binary: what `milton::exec` promises about them.
+#![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

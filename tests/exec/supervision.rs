@@ -56,11 +56,12 @@ async fn hostile_bytes_are_kept_exactly() {
 #[tokio::test]
 async fn standard_input_is_empty_and_there_is_no_terminal() {
     let place = Place::new();
-    let finished = place
-        .run(place.shell("cat; (: </dev/tty) 2>/dev/null && echo terminal"))
-        .await
-        .unwrap();
-    assert_eq!(finished.stdout.head, "");
+    // The sixth field is the session: the supervisor leads one of its own, without a terminal.
+    let script = "cat; (: </dev/tty) 2>/dev/null && echo terminal; \
+                  read -r pid name state parent group session rest < /proc/$$/stat; \
+                  [ $session = $PPID ] && [ $group = $$ ] && echo alone";
+    let finished = place.run(place.shell(script)).await.unwrap();
+    assert_eq!(finished.stdout.head, "alone\n");
 }
 
 #[tokio::test]
@@ -297,6 +298,33 @@ async fn waits_to_be_killed() {
     spec.cwd = std::env::var_os("PLACE").unwrap().into();
     let finished = place.run(spec).await;
     panic!("it was to be killed, but: {finished:?}");
+}
+
+#[tokio::test]
+async fn a_full_disk_ends_the_command_and_is_an_error() {
+    let place = Place::new();
+    // A limit on the size of files stands for the full disk; without the trap it would be a signal.
+    let script = "trap '' XFSZ; ulimit -f 64; exec \"$0\" --ignored --exact exec::supervision::writes_to_a_full_disk";
+    let status = Command::new("sh")
+        .args(["-c", script])
+        .arg(std::env::current_exe().unwrap())
+        .env("PLACE", place.path())
+        .stdout(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(status.success());
+    assert!(place.path().join("noticed").exists());
+}
+
+#[tokio::test]
+#[ignore = "the other half of the test above, which starts it"]
+async fn writes_to_a_full_disk() {
+    let place = Place::new();
+    let error = place.run(place.shell("yes 61.69")).await.unwrap_err();
+    assert!(matches!(error, Error::Output { .. }), "{error:?}");
+    assert!(!is_running("61.69"));
+    let outer = std::env::var_os("PLACE").unwrap();
+    std::fs::write(std::path::Path::new(&outer).join("noticed"), "").unwrap();
 }
 
 #[tokio::test]

@@ -107,3 +107,120 @@ fn summary(counts: &Counts) -> String {
         counts.passed, counts.failed, counts.skipped
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn judged(exit: &ExitKind, kind: Runner, counted: Result<Counts, String>) -> TestReport {
+        let argv = ["pytest".to_owned()];
+        let run = Reading {
+            argv: &argv,
+            kind,
+            exit,
+            duration: Duration::from_millis(2500),
+            report_file: Path::new("/r.xml"),
+            view: Path::new("/v"),
+        };
+        judge(&run, counted)
+    }
+
+    fn counts(passed: u64, failed: u64, skipped: u64) -> Result<Counts, String> {
+        Ok(Counts {
+            passed,
+            failed,
+            skipped,
+            ..Counts::default()
+        })
+    }
+
+    #[test]
+    fn only_exit_zero_with_a_passed_and_no_failed_test_is_a_pass() {
+        for code in [0, 1, 2, 3, 4, 5, 255] {
+            for passed in [0, 1] {
+                for failed in [0, 1] {
+                    let exit = ExitKind::Exited { code };
+                    let report = judged(&exit, Runner::Pytest, counts(passed, failed, 1));
+                    let expected = (code, passed, failed) == (0, 1, 0);
+                    assert_eq!(report.outcome.is_pass(), expected, "{report:?}");
+                    assert!(report.reason.contains(&format!("exit code {code}")));
+                    assert!(
+                        report
+                            .reason
+                            .ends_with(&format!("{failed} failed, 1 skipped"))
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn other_ends_are_never_a_pass_even_with_a_green_report() {
+        let reason = "gone".to_owned();
+        for (exit, outcome, words) in [
+            (
+                ExitKind::TimedOut,
+                TestOutcome::TimedOut,
+                "the time limit ended it after 2 s; 3 passed",
+            ),
+            (
+                ExitKind::Stopped,
+                TestOutcome::Failed,
+                "it was stopped; 3 passed",
+            ),
+            (
+                ExitKind::OutputLimit,
+                TestOutcome::Failed,
+                "it printed more than the limit allows",
+            ),
+            (
+                ExitKind::Signalled { signal: 11 },
+                TestOutcome::Failed,
+                "signal 11 ended it",
+            ),
+            (
+                ExitKind::NotStarted { reason },
+                TestOutcome::NotStarted,
+                "could not be started: gone",
+            ),
+        ] {
+            let report = judged(&exit, Runner::Pytest, counts(3, 0, 0));
+            assert_eq!(report.outcome, outcome);
+            assert_eq!(report.exit, None);
+            assert!(report.reason.contains(words), "{}", report.reason);
+        }
+    }
+
+    #[test]
+    fn a_report_that_is_missing_or_contradicts_itself_is_no_report() {
+        let exit = ExitKind::Exited { code: 0 };
+        let report = judged(
+            &exit,
+            Runner::Other,
+            Err("no report was written".to_owned()),
+        );
+        assert_eq!(report.outcome, TestOutcome::NoReport);
+        assert_eq!(report.reason, "exit code 0; no report was written");
+
+        let contradictions = vec!["the report claims tests=9 but holds 1".to_owned()];
+        let counted = Counts {
+            passed: 1,
+            contradictions,
+            ..Counts::default()
+        };
+        let report = judged(&exit, Runner::Other, Ok(counted));
+        assert_eq!(report.outcome, TestOutcome::NoReport);
+        assert!(report.reason.ends_with("claims tests=9 but holds 1"));
+    }
+
+    #[test]
+    fn five_means_no_tests_for_pytest_only() {
+        let exit = ExitKind::Exited { code: 5 };
+        let outcome = |kind| judged(&exit, kind, counts(0, 0, 0)).outcome;
+        assert_eq!(outcome(Runner::Pytest), TestOutcome::NoneCounted);
+        assert_eq!(outcome(Runner::Other), TestOutcome::Failed);
+    }
+}

@@ -60,7 +60,7 @@ pub fn clear(report_file: &Path) -> Result<(), Error> {
 /// Reads the report of a test command and judges both together.
 ///
 /// Never fails: whatever is wrong with the report becomes an outcome that is not a pass, with the
-/// reason in it.
+/// reason in it. It reads up to 64 MiB, so call it off the async threads.
 pub fn read(run: &Reading<'_>) -> TestReport {
     let counted = open(run.report_file).and_then(|file| junit::parse(file, run.view));
     judge::judge(run, counted)
