@@ -263,7 +263,7 @@ async fn forged_ends_are_not_a_pass() {
 
 #[tokio::test]
 async fn a_suite_that_sets_its_own_report_still_writes_ours() {
-    let ini = "[pytest]\naddopts = --ff --junitxml=theirs.xml -o junit_family=xunit2 -o junit_logging=all\n";
+    let ini = "[pytest]\naddopts = --ff --junitxml=theirs.xml -o junit_family=xunit2 -o junit_logging=all -o junit_suite_name=x\n";
     let project = Project::new(&[("pytest.ini", ini), ("test_a.py", "def test_a(): pass\n")]);
     let report = project.pytest().await;
     assert_eq!((report.outcome, report.passed), (TestOutcome::Passed, 1));

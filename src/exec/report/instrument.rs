@@ -31,9 +31,10 @@ pub struct Instrumented {
 
 /// Adds what makes a runner write its report to `report_file`.
 ///
-/// pytest gets `--junitxml`, and two settings for the report only: the `xunit1` family, because it
-/// names file and line of each test and is the one that no fixture warns about, and no captured
-/// output inside the report. They come last on the command line, where they win over `addopts`; a
+/// pytest gets `--junitxml`, and three settings for the report only: the `xunit1` family, because
+/// it names file and line of each test and is the one that no fixture warns about; no captured
+/// output inside the report; and the usual suite name, by which the reader knows pytest's way of
+/// counting. They come last on the command line, where they win over `addopts`; a
 /// repository that switches the report's plugin off gets no report, which is not a pass. The cache
 /// plugin stays: without it `--ff` in a suite's settings is a usage error.
 ///
@@ -54,6 +55,8 @@ pub fn instrument(argv: &[String], report_file: &Path) -> Instrumented {
             "junit_family=xunit1".to_owned(),
             "-o".to_owned(),
             "junit_logging=no".to_owned(),
+            "-o".to_owned(),
+            "junit_suite_name=pytest".to_owned(),
         ];
         // Behind `--` there are only paths.
         let end = argv.iter().skip(runner).position(|word| word == "--");
@@ -138,7 +141,8 @@ mod tests {
 
     #[test]
     fn pytest_is_asked_last_but_before_the_double_dash() {
-        const ASKING: &str = "--junitxml=/r.xml -o junit_family=xunit1 -o junit_logging=no";
+        const ASKING: &str = "--junitxml=/r.xml -o junit_family=xunit1 -o junit_logging=no \
+                              -o junit_suite_name=pytest";
         for (before, after) in [
             ("pytest", ""),
             ("pytest -q --junitxml=mine.xml", ""),

@@ -92,7 +92,8 @@ fn numbers_that_contradict_the_elements_are_noticed() {
         ("tests='1'", None),
         ("tests='x'", None),
         // Sub-tests that passed have no element.
-        ("tests='3'", None),
+        ("name='pytest' tests='3'", None),
+        ("tests='3'", Some("the report claims tests=3 but holds 1")),
         ("tests='0'", Some("the report claims tests=0 but holds 1")),
         (
             "tests='1' failures='1'",
