@@ -36,7 +36,7 @@ pub struct Reading<'a> {
     pub exit: &'a ExitKind,
     /// How long it took.
     pub duration: Duration,
-    /// The report file, the one given to [`instrument`].
+    /// The report file, the one given to [`instrument()`].
     pub report_file: &'a Path,
     /// The folder the tests ran in; paths in the report are made relative to it.
     pub view: &'a Path,
