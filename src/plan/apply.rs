@@ -119,7 +119,8 @@ fn compare(base: &[&[u8]], hunk: &Hunk, old: &[&[u8]]) -> Vec<String> {
         let number = hunk.start + i + 1;
         let found = base.get(hunk.start + i);
         if found == Some(expected) {
-            detail.push(format!("{number:>6}            {}", visible(expected)));
+            let line = format!("{number:>6}            {}", visible(expected));
+            detail.push(line.trim_end().to_owned());
             continue;
         }
         detail.push(format!("{number:>6}  expected  {}", shown(expected)));

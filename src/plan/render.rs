@@ -43,25 +43,25 @@ struct Output {
 
 impl Output {
     fn line(&mut self, text: &str) {
-        self.raw(text.as_bytes(), b"\n");
-    }
-
-    fn raw(&mut self, text: &[u8], end: &[u8]) {
-        let fits = self.bytes.len() + text.len() + end.len() <= self.limit;
-        self.cut |= !fits;
-        if !self.cut {
-            self.bytes.extend_from_slice(text);
-            self.bytes.extend_from_slice(end);
-        }
+        self.whole(&[text.as_bytes(), b"\n"]);
     }
 
     /// A line of a hunk, with git's marker when it has no line end.
     fn content(&mut self, sign: u8, text: &[u8]) {
-        self.raw(&[sign], b"");
-        if text.ends_with(b"\n") {
-            self.raw(text, b"");
+        let end: &[u8] = if text.ends_with(b"\n") {
+            b""
         } else {
-            self.raw(text, b"\n\\ No newline at end of file\n");
+            b"\n\\ No newline at end of file\n"
+        };
+        self.whole(&[&[sign], text, end]);
+    }
+
+    /// All parts, or none of them and nothing after.
+    fn whole(&mut self, parts: &[&[u8]]) {
+        let length: usize = parts.iter().map(|part| part.len()).sum();
+        self.cut |= self.bytes.len() + length > self.limit;
+        if !self.cut {
+            self.bytes.extend(parts.iter().copied().flatten());
         }
     }
 }

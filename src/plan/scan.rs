@@ -3,7 +3,7 @@
 //! It lists folders lazily (the touched files' own, test and documentation folders), reads a
 //! bounded number of small text files, and never opens anything that looks like a secret.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::kinds;
 use super::why;
@@ -76,23 +76,6 @@ impl Touched {
         subject == self.module
     }
 
-    /// The first line that imports the module, from 1.
-    fn imported_at(&self, text: &str) -> Option<usize> {
-        let imports = |line: &str| {
-            let head = line.trim_start();
-            let keyword = [
-                "import ", "from ", "use ", "pub use ", "mod ", "pub mod ", "#include",
-            ]
-            .iter()
-            .any(|word| head.starts_with(word))
-                || line.contains("require(")
-                || line.contains("import(")
-                || line.contains(" from ");
-            keyword && has_word(line, &self.module)
-        };
-        text.lines().position(imports).map(|index| index + 1)
-    }
-
     /// The first line that mentions the path or, where it is distinctive, the module, from 1.
     fn mentioned_at(&self, text: &str) -> Option<usize> {
         // Short and everyday words would be found in any prose.
@@ -125,7 +108,8 @@ struct Scan<'a> {
     base: &'a dyn BaseTree,
     /// Paths of the change, which are never reported.
     own: HashSet<&'a str>,
-    listed: HashSet<String>,
+    /// Folders already listed, and how deep.
+    listed: HashMap<String, Depth>,
     seen: HashSet<String>,
     candidates: Vec<Candidate>,
 }
@@ -139,7 +123,7 @@ impl<'a> Scan<'a> {
                 .iter()
                 .map(|file| file.path.as_str())
                 .collect(),
-            listed: HashSet::new(),
+            listed: HashMap::new(),
             seen: HashSet::new(),
             candidates: Vec::new(),
         }
@@ -176,9 +160,14 @@ impl<'a> Scan<'a> {
 
     fn list(&mut self, folder: &str, depth: Depth) -> Result<Vec<TreeEntry>, TreeError> {
         let full = self.listed.len() >= MAX_FOLDERS || self.candidates.len() >= MAX_NAMES;
-        if full || kinds::looks_secret(folder) || !self.listed.insert(folder.to_owned()) {
+        let known = self
+            .listed
+            .get(folder)
+            .is_some_and(|listed| *listed >= depth);
+        if full || known || kinds::looks_secret(folder) {
             return Ok(Vec::new());
         }
+        self.listed.insert(folder.to_owned(), depth);
         let entries = self.base.list(folder)?;
         for entry in &entries {
             let path = join(folder, &entry.name);
@@ -260,15 +249,32 @@ fn mention(path: &str, text: &str, touched: &[Touched]) -> Option<(u8, String)> 
             Some((4, format!("mentions {} (line {line})", file.path)))
         });
     }
-    touched.iter().find_map(|file| {
-        let line = file.imported_at(text)?;
-        let rank = if kinds::is_test(path) { 2 } else { 3 };
-        Some((rank, format!("imports {} (line {line})", file.path)))
-    })
+    let (line, file) = text.lines().enumerate().find_map(|(index, line)| {
+        if !is_import(line) {
+            return None;
+        }
+        let file = touched.iter().find(|file| has_word(line, &file.module))?;
+        Some((index + 1, file))
+    })?;
+    let rank = if kinds::is_test(path) { 2 } else { 3 };
+    Some((rank, format!("imports {} (line {line})", file.path)))
+}
+
+/// Whether a line of source takes something in from another module.
+fn is_import(line: &str) -> bool {
+    let head = line.trim_start();
+    [
+        "import ", "from ", "use ", "pub use ", "mod ", "pub mod ", "#include",
+    ]
+    .iter()
+    .any(|word| head.starts_with(word))
+        || ["require(", "import(", " from "]
+            .iter()
+            .any(|word| line.contains(word))
 }
 
 /// How far below a folder its sub-folders are listed.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Depth {
     One,
     Two,

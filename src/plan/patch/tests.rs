@@ -279,10 +279,18 @@ mod hostile {
         }
 
         #[test]
-        fn any_json_is_read_or_refused(text in "\\PC{0,200}") {
-            let json = format!("{{\"schema\":1,\"edits\":[{{\"path\":{text:?}}}]}}");
-            let _ = crate::plan::read_proposal(json.as_bytes());
-            let _ = crate::plan::read_proposal(text.as_bytes());
+        fn any_text_in_a_proposal_is_kept_or_refused(text in "\\PC{0,40}|[\\x00-\\x7f]{0,40}") {
+            let quoted = serde_json::to_string(&text).unwrap();
+            let json = format!(
+                "{{\"schema\":1,\"edits\":[{{\"path\":{quoted},\"op\":\"write\",\"content\":{quoted}}}]}}"
+            );
+            let proposal = crate::plan::read_proposal(json.as_bytes()).unwrap();
+            let draft = draft(&proposal, &MemoryTree::default()).unwrap();
+            prop_assert_eq!(&draft.changes.files[0].path, &text);
+            prop_assert_eq!(draft.changes.files[0].after.as_ref().unwrap().bytes(), text.as_bytes());
+            if let Err(error) = crate::plan::read_proposal(text.as_bytes()) {
+                prop_assert!(!error.hint.is_empty());
+            }
         }
     }
 }
