@@ -89,11 +89,10 @@ fn mismatch(path: &str, base: &[&[u8]], hunk: &Hunk, old: &[&[u8]]) -> ApplyFail
 
 /// Whether trimming line ends would make the first line that differs equal.
 fn line_ends_differ(base: &[&[u8]], old: &[&[u8]]) -> bool {
-    let trimmed = |line: &[u8]| line.trim_ascii_end().to_vec();
     let crlf = |lines: &[&[u8]]| lines.iter().take(1000).any(|l| l.ends_with(b"\r\n"));
     let known = old.iter().take(20).any(|line| {
-        let line = trimmed(line);
-        !line.is_empty() && base.iter().take(50_000).any(|b| trimmed(b) == line)
+        let line = line.trim_ascii_end();
+        !line.is_empty() && base.iter().take(50_000).any(|b| b.trim_ascii_end() == line)
     });
     crlf(base) != crlf(old) && known
 }

@@ -1,7 +1,7 @@
 //! A proposal applied to the base commit, strictly: what fits, and exactly what does not.
 
 use super::overlay::{Overlay, Slot};
-use super::patch::{FilePatch, LineKind, Patch, Target};
+use super::patch::{FilePatch, LineKind, Target};
 use super::{Edits, Proposal, apply, edits};
 use crate::model::{BaseTree, ChangeSet, FileMode, FileState, LineStat, TreeError};
 
@@ -36,13 +36,13 @@ pub fn draft(proposal: &Proposal, base: &dyn BaseTree) -> Result<Draft, TreeErro
     let mut overlay = Overlay::new(base);
     match &proposal.edits {
         Edits::List(list) => edits::apply(list, &mut overlay)?,
-        Edits::Patch(patch) => apply_patch(patch, &mut overlay)?,
+        Edits::Patch(patch) => apply_patch(&patch.files, &mut overlay)?,
     }
     Ok(overlay.finish())
 }
 
-fn apply_patch(patch: &Patch, overlay: &mut Overlay<'_>) -> Result<(), TreeError> {
-    for file in &patch.files {
+fn apply_patch(files: &[FilePatch], overlay: &mut Overlay<'_>) -> Result<(), TreeError> {
+    for file in files {
         match &file.target {
             Target::Create(path) => {
                 let slot = overlay.slot(path)?;

@@ -196,8 +196,7 @@ fn occurrences(text: &str, find: &str) -> Vec<usize> {
 }
 
 fn line_of(text: &str, at: usize) -> usize {
-    let head = text.as_bytes().get(..at).unwrap_or_default();
-    head.iter().filter(|b| **b == b'\n').count() + 1
+    text.get(..at).unwrap_or_default().split('\n').count()
 }
 
 fn ambiguous(path: &str, text: &str, places: &[usize]) -> ApplyFailure {

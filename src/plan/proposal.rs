@@ -158,39 +158,16 @@ fn read_edits(raw: Vec<RawEdit>) -> Result<Vec<Edit>, Error> {
 }
 
 fn read_edit(raw: RawEdit, number: usize) -> Result<Edit, Error> {
-    let path = raw.path;
+    let name = format!("edit {number} ({:?})", raw.path);
     let missing = |field: &str| {
         Error::whole(
-            format!("edit {number} ({path:?}) has no `{field}`"),
+            format!("{name} has no `{field}`"),
             "write needs `content`; replace `find` and `with`; rename `to`; chmod `mode`",
         )
     };
-    let surplus = |field: &str| {
-        Error::whole(
-            format!("edit {number} ({path:?}) has a `{field}` that its op does not take"),
-            "`find` and `with` belong to replace, `to` belongs to rename",
-        )
-    };
-    let mode = match &raw.mode {
-        None => None,
-        Some(text) => Some(FileMode::parse(text).ok_or_else(|| {
-            let shown = text::visible(text.as_bytes());
-            Error::whole(
-                format!("edit {number} ({path:?}) has an unknown mode {shown:?}"),
-                "the modes of a file are \"100644\" and \"100755\"",
-            )
-        })?),
-    };
-    let is_replace = matches!(raw.op, Op::Replace);
-    if !is_replace && (raw.find.is_some() || raw.with.is_some()) {
-        return Err(surplus("find` or `with"));
-    }
-    if !matches!(raw.op, Op::Rename) && raw.to.is_some() {
-        return Err(surplus("to"));
-    }
-    if is_replace && raw.content.is_some() {
-        return Err(surplus("content"));
-    }
+    raw.refuse_surplus(&name)?;
+    let mode = raw.read_mode(&name)?;
+    let path = raw.path;
     Ok(match raw.op {
         Op::Write => {
             let content = raw.content.ok_or_else(|| missing("content"))?.into_bytes();
@@ -202,32 +179,62 @@ fn read_edit(raw: RawEdit, number: usize) -> Result<Edit, Error> {
         }
         Op::Replace => {
             let find = raw.find.filter(|text| !text.is_empty());
-            let find = find.ok_or_else(|| missing("find"))?;
-            let with = raw.with.ok_or_else(|| missing("with"))?;
             Edit::Replace {
                 path,
-                find,
-                with,
+                find: find.ok_or_else(|| missing("find"))?,
+                with: raw.with.ok_or_else(|| missing("with"))?,
                 mode,
             }
         }
         // A delete may say what it believes to delete; nothing depends on it.
         Op::Delete => Edit::Delete { path },
-        Op::Rename => {
-            let to = raw.to.ok_or_else(|| missing("to"))?;
-            let content = raw.content.map(String::into_bytes);
-            Edit::Rename {
-                path,
-                to,
-                content,
-                mode,
-            }
-        }
-        Op::Chmod => {
-            let mode = mode.ok_or_else(|| missing("mode"))?;
-            Edit::Chmod { path, mode }
-        }
+        Op::Rename => Edit::Rename {
+            path,
+            to: raw.to.ok_or_else(|| missing("to"))?,
+            content: raw.content.map(String::into_bytes),
+            mode,
+        },
+        Op::Chmod => Edit::Chmod {
+            path,
+            mode: mode.ok_or_else(|| missing("mode"))?,
+        },
     })
+}
+
+impl RawEdit {
+    /// A field that the op does not take is refused: it would be dropped without a word.
+    fn refuse_surplus(&self, name: &str) -> Result<(), Error> {
+        let is_replace = matches!(self.op, Op::Replace);
+        let surplus = if !is_replace && self.find.is_some() {
+            "find"
+        } else if !is_replace && self.with.is_some() {
+            "with"
+        } else if !matches!(self.op, Op::Rename) && self.to.is_some() {
+            "to"
+        } else if matches!(self.op, Op::Replace | Op::Chmod) && self.content.is_some() {
+            "content"
+        } else {
+            return Ok(());
+        };
+        Err(Error::whole(
+            format!("{name} has a `{surplus}` that its op does not take"),
+            "`find` and `with` belong to replace, `to` to rename, `content` to write and rename",
+        ))
+    }
+
+    fn read_mode(&self, name: &str) -> Result<Option<FileMode>, Error> {
+        let Some(text) = &self.mode else {
+            return Ok(None);
+        };
+        let unknown = || {
+            let shown = text::visible(text.as_bytes());
+            Error::whole(
+                format!("{name} has an unknown mode {shown:?}"),
+                "the modes of a file are \"100644\" and \"100755\"",
+            )
+        };
+        FileMode::parse(text).map(Some).ok_or_else(unknown)
+    }
 }
 
 /// What edits do to a path: bring content to it, or take the file away.

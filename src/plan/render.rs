@@ -46,6 +46,13 @@ impl Output {
         self.whole(&[text.as_bytes(), b"\n"]);
     }
 
+    /// Lines of a hunk, all of one kind.
+    fn contents(&mut self, sign: u8, lines: &[&[u8]]) {
+        for line in lines {
+            self.content(sign, line);
+        }
+    }
+
     /// A line of a hunk, with git's marker when it has no line end.
     fn content(&mut self, sign: u8, text: &[u8]) {
         let end: &[u8] = if text.ends_with(b"\n") {
@@ -147,10 +154,10 @@ fn render_hunk(out: &mut Output, ops: &[DiffOp], old: &[&[u8]], new: &[&[u8]]) {
         let removed = old.get(op.old_range()).unwrap_or_default();
         let added = new.get(op.new_range()).unwrap_or_default();
         if op.tag() == DiffTag::Equal {
-            removed.iter().for_each(|line| out.content(b' ', line));
+            out.contents(b' ', removed);
         } else {
-            removed.iter().for_each(|line| out.content(b'-', line));
-            added.iter().for_each(|line| out.content(b'+', line));
+            out.contents(b'-', removed);
+            out.contents(b'+', added);
         }
     }
 }
@@ -177,7 +184,10 @@ fn quoted(prefix: &str, path: &str) -> String {
             b'\t' => name.push_str("\\t"),
             b'\n' => name.push_str("\\n"),
             byte if plain(byte) => name.push(char::from(byte)),
-            byte => name.push_str(&format!("\\{byte:03o}")),
+            byte => {
+                name.push('\\');
+                name.extend([byte >> 6, byte >> 3 & 7, byte & 7].map(|d| char::from(b'0' + d)));
+            }
         }
     }
     name.push('"');

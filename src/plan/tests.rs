@@ -111,64 +111,66 @@ fn result(before: Files<'_>, changes: &ChangeSet) -> Vec<(String, FileMode, Vec<
 const R: FileMode = FileMode::Regular;
 const X: FileMode = FileMode::Executable;
 
+/// A name, the files before, the files after.
+const CHANGES: [(&str, Files<'_>, Files<'_>); 14] = [
+    ("edit", &[("a", R, b"1\n2\n3\n")], &[("a", R, b"1\nx\n3\n")]),
+    (
+        "create",
+        &[("a", R, b"1\n")],
+        &[("a", R, b"1\n"), ("d/b", R, b"n\n")],
+    ),
+    ("create empty", &[], &[("e", R, b"")]),
+    (
+        "delete",
+        &[("a", R, b"1\n"), ("b", R, b"2\n")],
+        &[("a", R, b"1\n")],
+    ),
+    (
+        "delete empty",
+        &[("e", R, b""), ("f", R, b"")],
+        &[("f", R, b"")],
+    ),
+    (
+        "rename",
+        &[("a", R, b"1\n2\n3\n4\n")],
+        &[("b c", R, b"1\n2\n3\n4\n")],
+    ),
+    (
+        "rename, edit",
+        &[("a", R, b"1\n2\n3\n4\n5\n")],
+        &[("d/b", R, b"1\n2\n3\n4\n6\n")],
+    ),
+    ("mode", &[("a", R, b"1\n")], &[("a", X, b"1\n")]),
+    ("mode, edit", &[("a", X, b"1\n")], &[("a", R, b"2\n")]),
+    (
+        "CRLF",
+        &[("a", R, b"1\r\n2\r\n")],
+        &[("a", R, b"1\r\nx\r\n3\n")],
+    ),
+    (
+        "no newline",
+        &[("a", R, b"1\n2"), ("b", R, b"1")],
+        &[("a", R, b"1\n3"), ("b", R, b"1\n")],
+    ),
+    (
+        "blanks",
+        &[("a b c", R, b"1\n")],
+        &[("a b c", R, b"2\n"), (" x ", R, b"3\n")],
+    ),
+    (
+        "quotes",
+        &[("t\u{fc}r", R, b"1\n")],
+        &[("t\u{fc}r", R, b"2\n"), ("q\"\\\t", R, b"3\n")],
+    ),
+    (
+        "bytes",
+        &[("a", R, b"\xff\r\x0b\n")],
+        &[("a", R, b"\xfe\n\x1b[2J\n")],
+    ),
+];
+
 #[test]
 fn what_git_diff_prints_gives_what_git_has() {
-    let table: [(&str, Files<'_>, Files<'_>); 14] = [
-        ("edit", &[("a", R, b"1\n2\n3\n")], &[("a", R, b"1\nx\n3\n")]),
-        (
-            "create",
-            &[("a", R, b"1\n")],
-            &[("a", R, b"1\n"), ("d/b", R, b"n\n")],
-        ),
-        ("create empty", &[], &[("e", R, b"")]),
-        (
-            "delete",
-            &[("a", R, b"1\n"), ("b", R, b"2\n")],
-            &[("a", R, b"1\n")],
-        ),
-        (
-            "delete empty",
-            &[("e", R, b""), ("f", R, b"")],
-            &[("f", R, b"")],
-        ),
-        (
-            "rename",
-            &[("a", R, b"1\n2\n3\n4\n")],
-            &[("b c", R, b"1\n2\n3\n4\n")],
-        ),
-        (
-            "rename, edit",
-            &[("a", R, b"1\n2\n3\n4\n5\n")],
-            &[("d/b", R, b"1\n2\n3\n4\n6\n")],
-        ),
-        ("mode", &[("a", R, b"1\n")], &[("a", X, b"1\n")]),
-        ("mode, edit", &[("a", X, b"1\n")], &[("a", R, b"2\n")]),
-        (
-            "CRLF",
-            &[("a", R, b"1\r\n2\r\n")],
-            &[("a", R, b"1\r\nx\r\n3\n")],
-        ),
-        (
-            "no newline",
-            &[("a", R, b"1\n2"), ("b", R, b"1")],
-            &[("a", R, b"1\n3"), ("b", R, b"1\n")],
-        ),
-        (
-            "blanks",
-            &[("a b c", R, b"1\n")],
-            &[("a b c", R, b"2\n"), (" x ", R, b"3\n")],
-        ),
-        (
-            "quotes",
-            &[("t\u{fc}r", R, b"1\n")],
-            &[("t\u{fc}r", R, b"2\n"), ("q\"\\\t", R, b"3\n")],
-        ),
-        (
-            "bytes",
-            &[("a", R, b"\xff\r\x0b\n")],
-            &[("a", R, b"\xfe\n\x1b[2J\n")],
-        ),
-    ];
     let options: [&[&str]; 6] = [
         &[],
         &["--no-renames"],
@@ -177,7 +179,7 @@ fn what_git_diff_prints_gives_what_git_has() {
         &["-U0"],
         &["--src-prefix=old/", "--dst-prefix=new/"],
     ];
-    for (name, before, after) in table {
+    for (name, before, after) in CHANGES {
         for options in options {
             let patch = real_diff(before, after, options);
             let proposal = read_patch(&patch)
@@ -474,6 +476,31 @@ fn edits_that_do_not_fit_fail_and_stay_visible() {
             draft.failures
         );
     }
+}
+
+#[test]
+fn every_proposal_of_the_hostile_catalogue_reaches_the_gate_as_written() {
+    let catalogue = include_str!("../../tests/data/bypasses.jsonl");
+    let mut count = 0;
+    for line in catalogue.lines() {
+        let case: serde_json::Value = serde_json::from_str(line).unwrap();
+        let Some(files) = case.pointer("/input/files").and_then(|f| f.as_array()) else {
+            continue;
+        };
+        let mut edits = files.clone();
+        for edit in &mut edits {
+            // Remarks of the catalogue are no part of its proposals.
+            edit.as_object_mut().unwrap().remove("note");
+        }
+        let json = serde_json::json!({"schema": 1, "edits": edits}).to_string();
+        let draft = draft_of(&json, &MemoryTree::with(&[("a.py", "old\n")]));
+        for file in files {
+            let path = file["path"].as_str().unwrap();
+            assert!(draft.changes.files.iter().any(|f| f.path == path), "{line}");
+        }
+        count += 1;
+    }
+    assert!(count > 80, "{count}");
 }
 
 #[test]

@@ -173,7 +173,7 @@ fn node(root: &Folder<'_>) -> Result<Found, TreeError> {
         .and_then(serde_json::Value::as_str);
     // What `npm init` writes: a script that only fails.
     let real = |script: &&str| !script.trim().is_empty() && !script.contains("no test specified");
-    if script.filter(real).is_none() {
+    if !script.is_some_and(|script| real(&script)) {
         return Ok(None);
     }
     let (program, because) = if root.has_file("pnpm-lock.yaml") {
@@ -210,77 +210,81 @@ mod tests {
     use super::*;
     use crate::plan::testing::MemoryTree;
 
+    type Files = &'static [(&'static str, &'static str)];
+
+    /// The files of the base, the suite, and what its reason names.
+    const SETUPS: [(Files, &str, &str); 16] = [
+        (&[("pytest.ini", "")], "pytest -q", "pytest.ini"),
+        (
+            &[("pyproject.toml", "[tool.pytest.ini_options]\n")],
+            "pytest -q",
+            "pyproject.toml",
+        ),
+        (
+            &[("setup.cfg", "[tool:pytest]\n")],
+            "pytest -q",
+            "setup.cfg",
+        ),
+        (&[("tox.ini", "[pytest]\r\n")], "pytest -q", "tox.ini"),
+        (&[("conftest.py", "")], "pytest -q", "conftest.py"),
+        (
+            &[("tests/test_a.py", ""), ("Cargo.toml", "")],
+            "pytest -q",
+            "tests/test_a.py",
+        ),
+        (
+            &[("test/unit/a_test.py", "")],
+            "pytest -q",
+            "test/unit/a_test.py",
+        ),
+        (&[("test_a.py", "")], "pytest -q", "test_a.py"),
+        (
+            &[("Cargo.toml", ""), ("Makefile", "test:\n")],
+            "cargo test",
+            "Cargo.toml",
+        ),
+        (&[("go.mod", "")], "go test ./...", "go.mod"),
+        (
+            &[("package.json", r#"{"scripts":{"test":"jest"}}"#)],
+            "npm test",
+            "package.json",
+        ),
+        (
+            &[
+                ("package.json", r#"{"scripts":{"test":"jest"}}"#),
+                ("yarn.lock", ""),
+            ],
+            "yarn test",
+            "yarn.lock",
+        ),
+        (
+            &[(
+                "package.json",
+                r#"{"scripts":{"test":"echo \"Error: no test specified\" && exit 1"}}"#,
+            )],
+            "pytest -q",
+            "default",
+        ),
+        (
+            &[("Makefile", "all:\ncheck: all\n")],
+            "make check",
+            "`check` in Makefile",
+        ),
+        (
+            &[("Makefile", "test := 1\ntests: x\n")],
+            "pytest -q",
+            "default",
+        ),
+        (
+            &[("README", ""), ("pyproject.toml", "[tool")],
+            "pytest -q",
+            "no test set-up",
+        ),
+    ];
+
     #[test]
     fn the_suite_is_found_by_the_set_up_of_the_base() {
-        let table: [(&[(&str, &str)], &str, &str); 16] = [
-            (&[("pytest.ini", "")], "pytest -q", "pytest.ini"),
-            (
-                &[("pyproject.toml", "[tool.pytest.ini_options]\n")],
-                "pytest -q",
-                "pyproject.toml",
-            ),
-            (
-                &[("setup.cfg", "[tool:pytest]\n")],
-                "pytest -q",
-                "setup.cfg",
-            ),
-            (&[("tox.ini", "[pytest]\r\n")], "pytest -q", "tox.ini"),
-            (&[("conftest.py", "")], "pytest -q", "conftest.py"),
-            (
-                &[("tests/test_a.py", ""), ("Cargo.toml", "")],
-                "pytest -q",
-                "tests/test_a.py",
-            ),
-            (
-                &[("test/unit/a_test.py", "")],
-                "pytest -q",
-                "test/unit/a_test.py",
-            ),
-            (&[("test_a.py", "")], "pytest -q", "test_a.py"),
-            (
-                &[("Cargo.toml", ""), ("Makefile", "test:\n")],
-                "cargo test",
-                "Cargo.toml",
-            ),
-            (&[("go.mod", "")], "go test ./...", "go.mod"),
-            (
-                &[("package.json", r#"{"scripts":{"test":"jest"}}"#)],
-                "npm test",
-                "package.json",
-            ),
-            (
-                &[
-                    ("package.json", r#"{"scripts":{"test":"jest"}}"#),
-                    ("yarn.lock", ""),
-                ],
-                "yarn test",
-                "yarn.lock",
-            ),
-            (
-                &[(
-                    "package.json",
-                    r#"{"scripts":{"test":"echo \"Error: no test specified\" && exit 1"}}"#,
-                )],
-                "pytest -q",
-                "default",
-            ),
-            (
-                &[("Makefile", "all:\ncheck: all\n")],
-                "make check",
-                "`check` in Makefile",
-            ),
-            (
-                &[("Makefile", "test := 1\ntests: x\n")],
-                "pytest -q",
-                "default",
-            ),
-            (
-                &[("README", ""), ("pyproject.toml", "[tool")],
-                "pytest -q",
-                "no test set-up",
-            ),
-        ];
-        for (files, argv, why) in table {
+        for (files, argv, why) in SETUPS {
             let found = verification(&MemoryTree::with(files), None, &[]).unwrap();
             assert_eq!(found.len(), 1);
             assert_eq!(found[0].argv.join(" "), argv, "{files:?}");

@@ -78,8 +78,7 @@ fn edited(file: &FileChange, before: &FileState, after: &FileState) -> String {
     if before.content != after.content {
         let touched = touched_functions(&file.path, before, after);
         facts.push(match (noun(&file.path), touched.as_slice()) {
-            (noun @ ("documentation" | "changelog"), _) => format!("edits the {noun}"),
-            (noun, []) => format!("edits the {noun}"),
+            (noun @ ("documentation" | "changelog"), _) | (noun, []) => format!("edits the {noun}"),
             ("test", touched) => format!("edits {}", quoted(touched, "test")),
             (_, touched) => format!("edits {}", quoted(touched, "function")),
         });

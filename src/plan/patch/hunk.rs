@@ -235,10 +235,9 @@ fn parse_body<'a>(
         }
         let kind = match line.first() {
             None => return Err(cut_short(cursor.number, hunk_line)),
-            Some(b' ') => LineKind::Context,
+            Some(b' ' | b'\n') => LineKind::Context,
             Some(b'+') => LineKind::Added,
             Some(b'-') => LineKind::Removed,
-            Some(b'\n') => LineKind::Context,
             Some(_) => return Err(unexpected(cursor.number, line, hunk_line)),
         };
         if !balance.take(kind) {
