@@ -63,15 +63,28 @@ impl Settings {
             None => None,
         };
         let no_color = get("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let terminal =
-            Terminal { input: std::io::stdin().is_terminal(), output: std::io::stdout().is_terminal() };
+        let terminal = Terminal {
+            input: std::io::stdin().is_terminal(),
+            output: std::io::stdout().is_terminal(),
+        };
         let program = own_program()?;
-        Ok(Self { state_dir, user_policy, overrides, environment, current_dir, program, no_color, terminal })
+        Ok(Self {
+            state_dir,
+            user_policy,
+            overrides,
+            environment,
+            current_dir,
+            program,
+            no_color,
+            terminal,
+        })
     }
 
     /// The human's overrides; a malformed one is refused before anything is begun.
     pub fn overrides(&self) -> Result<&Overrides, Failure> {
-        self.overrides.as_ref().map_err(|violations| malformed_override(violations))
+        self.overrides
+            .as_ref()
+            .map_err(|violations| malformed_override(violations))
     }
 
     /// The violations of malformed overrides, for `milton check`.
@@ -81,7 +94,9 @@ impl Settings {
 
     /// A value of the environment.
     pub fn variable(&self, name: &str) -> Option<&OsStr> {
-        self.environment.get(OsStr::new(name)).map(OsString::as_os_str)
+        self.environment
+            .get(OsStr::new(name))
+            .map(OsString::as_os_str)
     }
 
     /// Where a policy file of the user's own would be looked for.
@@ -91,21 +106,37 @@ impl Settings {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the only reader of the environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the only reader of the environment"
+)]
 fn environment() -> BTreeMap<OsString, OsString> {
     std::env::vars_os().collect()
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the only reader of the environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the only reader of the environment"
+)]
 fn current_dir() -> Result<PathBuf, Failure> {
-    std::env::current_dir()
-        .map_err(|error| Failure::usage(format!("cannot tell the current folder: {error}"), "cd to a folder that exists"))
+    std::env::current_dir().map_err(|error| {
+        Failure::usage(
+            format!("cannot tell the current folder: {error}"),
+            "cd to a folder that exists",
+        )
+    })
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the only reader of the environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the only reader of the environment"
+)]
 fn own_program() -> Result<PathBuf, Failure> {
     std::env::current_exe().map_err(|error| {
-        Failure::usage(format!("cannot find milton's own program: {error}"), "start milton by its full path")
+        Failure::usage(
+            format!("cannot find milton's own program: {error}"),
+            "start milton by its full path",
+        )
     })
 }
 
@@ -121,7 +152,12 @@ fn state_dir(
         )),
         Some(path) => Ok(current_dir.join(path)),
         None => folders
-            .map(|folders| folders.state_dir().unwrap_or_else(|| folders.data_local_dir()).to_owned())
+            .map(|folders| {
+                folders
+                    .state_dir()
+                    .unwrap_or_else(|| folders.data_local_dir())
+                    .to_owned()
+            })
             .ok_or_else(|| {
                 Failure::usage(
                     "cannot tell where your state folder is (no HOME)",
@@ -133,7 +169,10 @@ fn state_dir(
 
 fn read_user_file(path: &Path) -> Result<Option<UserFile>, Failure> {
     match std::fs::read_to_string(path) {
-        Ok(text) => Ok(Some(UserFile { path: path.to_owned(), text })),
+        Ok(text) => Ok(Some(UserFile {
+            path: path.to_owned(),
+            text,
+        })),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Failure::usage(
             format!("cannot read {}: {error}", path.display()),
@@ -143,9 +182,16 @@ fn read_user_file(path: &Path) -> Result<Option<UserFile>, Failure> {
 }
 
 fn malformed_override(violations: &[Violation]) -> Failure {
-    let lines: Vec<String> =
-        violations.iter().map(|v| format!("{} {}: {}", v.rule, v.subject, v.detail)).collect();
-    let message = lines.first().cloned().unwrap_or_else(|| "a malformed override".to_owned());
-    let hint = violations.first().map_or_else(String::new, |v| v.remedy.clone());
+    let lines: Vec<String> = violations
+        .iter()
+        .map(|v| format!("{} {}: {}", v.rule, v.subject, v.detail))
+        .collect();
+    let message = lines
+        .first()
+        .cloned()
+        .unwrap_or_else(|| "a malformed override".to_owned());
+    let hint = violations
+        .first()
+        .map_or_else(String::new, |v| v.remedy.clone());
     Failure::usage(message, hint).with_detail(lines.into_iter().skip(1).collect())
 }

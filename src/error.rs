@@ -36,17 +36,31 @@ pub enum Signal {
 impl Failure {
     /// A failure before anything was begun (exit 2).
     pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { kind: Kind::Usage, message: message.into(), hint: hint.into(), detail: Vec::new() }
+        Self {
+            kind: Kind::Usage,
+            message: message.into(),
+            hint: hint.into(),
+            detail: Vec::new(),
+        }
     }
 
     /// A failure that ends a run with a status.
     pub fn run(status: Status, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { kind: Kind::Run(status), message: message.into(), hint: hint.into(), detail: Vec::new() }
+        Self {
+            kind: Kind::Run(status),
+            message: message.into(),
+            hint: hint.into(),
+            detail: Vec::new(),
+        }
     }
 
     /// A bug of milton.
     pub fn internal(message: impl Into<String>) -> Self {
-        Self::run(Status::InternalError, message, "this is a bug of milton: please report it with the run's folder")
+        Self::run(
+            Status::InternalError,
+            message,
+            "this is a bug of milton: please report it with the run's folder",
+        )
     }
 
     /// The same failure with more lines.

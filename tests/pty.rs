@@ -1,6 +1,10 @@
 //! The real binary on a real pseudo-terminal: what a reviewer sees, types and gets back.
 
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "test helpers")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "test helpers"
+)]
 
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
@@ -55,11 +59,17 @@ const ENDLESS: &str = "\
 
 impl Place {
     fn new() -> Self {
-        let place = Self { root: tempfile::tempdir().unwrap() };
+        let place = Self {
+            root: tempfile::tempdir().unwrap(),
+        };
         let repo = place.repo();
         std::fs::create_dir_all(&repo).unwrap();
         std::fs::write(repo.join("calc.py"), "def add(a, b):\n    return a + b\n").unwrap();
-        std::fs::write(repo.join("test_calc.py"), "from calc import add\n\ndef test_add():\n    assert add(1, 2) == 3\n").unwrap();
+        std::fs::write(
+            repo.join("test_calc.py"),
+            "from calc import add\n\ndef test_add():\n    assert add(1, 2) == 3\n",
+        )
+        .unwrap();
         for (name, patch) in [("good.patch", PATCH), ("endless.patch", ENDLESS)] {
             std::fs::write(place.path(name), patch).unwrap();
         }
@@ -80,19 +90,39 @@ impl Place {
     }
 
     fn git(&self, arguments: &[&str]) -> String {
-        let output = Command::new("git").args(arguments).current_dir(self.repo()).env("HOME", self.path("")).output().unwrap();
-        assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+        let output = Command::new("git")
+            .args(arguments)
+            .current_dir(self.repo())
+            .env("HOME", self.path(""))
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "git {arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8_lossy(&output.stdout)
+            .trim_end()
+            .to_owned()
     }
 
     fn has_branch(&self, topic: &str) -> bool {
-        !self.git(&["for-each-ref", &format!("refs/heads/self-upgrade/{topic}")]).is_empty()
+        !self
+            .git(&["for-each-ref", &format!("refs/heads/self-upgrade/{topic}")])
+            .is_empty()
     }
 
     /// Starts milton on a terminal of this size.
     fn milton(&self, arguments: &[&str], columns: u16, rows: u16) -> Terminal {
         let pty = native_pty_system();
-        let pair = pty.openpty(PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 }).unwrap();
+        let pair = pty
+            .openpty(PtySize {
+                rows,
+                cols: columns,
+                pixel_width: 0,
+                pixel_height: 0,
+            })
+            .unwrap();
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_milton"));
         command.args(arguments);
         command.cwd(self.repo());
@@ -116,12 +146,29 @@ impl Place {
             }
         });
         let writer = pair.master.take_writer().unwrap();
-        Terminal { master: pair.master, child, writer, screen, raw }
+        Terminal {
+            master: pair.master,
+            child,
+            writer,
+            screen,
+            raw,
+        }
     }
 
     fn run(&self, patch: &str, columns: u16, rows: u16) -> Terminal {
         let patch = self.path(patch).display().to_string();
-        self.milton(&["run", "Add numbers in text", "--patch", &patch, "--topic", "x"], columns, rows)
+        self.milton(
+            &[
+                "run",
+                "Add numbers in text",
+                "--patch",
+                &patch,
+                "--topic",
+                "x",
+            ],
+            columns,
+            rows,
+        )
     }
 }
 
@@ -137,7 +184,9 @@ impl Terminal {
 
     /// Waits until the screen holds something; the limit only bounds a broken test.
     fn wait_for(&self, what: &str) {
-        self.wait_until(&format!("the screen shows {what:?}"), |text| text.contains(what));
+        self.wait_until(&format!("the screen shows {what:?}"), |text| {
+            text.contains(what)
+        });
     }
 
     fn wait_until(&self, what: &str, holds: impl Fn(&str) -> bool) {
@@ -167,7 +216,10 @@ impl Terminal {
                 std::thread::sleep(Duration::from_millis(20));
             }
         }
-        panic!("pressed {keys:?} in vain for {what:?}; the screen:\n{}", self.text());
+        panic!(
+            "pressed {keys:?} in vain for {what:?}; the screen:\n{}",
+            self.text()
+        );
     }
 
     fn exit_code(&mut self) -> u32 {
@@ -230,9 +282,16 @@ fn a_reviewer_approves_a_run_and_gets_the_merge_command() {
     terminal.assert_restored();
     let commit = place.git(&["rev-parse", "self-upgrade/x"]);
     let text = terminal.text().replace('\n', "");
-    assert!(text.contains(&commit), "the command names the commit: {text}");
+    assert!(
+        text.contains(&commit),
+        "the command names the commit: {text}"
+    );
     assert_eq!(place.git(&["rev-parse", "--abbrev-ref", "HEAD"]), "main");
-    assert_ne!(place.git(&["rev-parse", "main"]), commit, "milton never merges");
+    assert_ne!(
+        place.git(&["rev-parse", "main"]),
+        commit,
+        "milton never merges"
+    );
 }
 
 #[test]
@@ -271,8 +330,20 @@ fn leaving_keeps_the_run_and_it_opens_again_with_the_same_state() {
 fn ctrl_c_stops_a_command_that_prints_as_fast_as_it_can() {
     let place = Place::new();
     let patch = place.path("endless.patch").display().to_string();
-    let mut terminal =
-        place.milton(&["run", "Loop", "--patch", &patch, "--topic", "x", "--test", "pytest -q -s"], 120, 36);
+    let mut terminal = place.milton(
+        &[
+            "run",
+            "Loop",
+            "--patch",
+            &patch,
+            "--topic",
+            "x",
+            "--test",
+            "pytest -q -s",
+        ],
+        120,
+        36,
+    );
     terminal.wait_for("as fast as it can");
     // The screen answers while the child floods it.
     terminal.press_until("?", "approve");
@@ -301,9 +372,30 @@ fn the_screen_follows_a_resize_down_to_nothing_and_back() {
     let place = Place::new();
     let mut terminal = place.run("good.patch", 120, 36);
     terminal.wait_for("[REVIEW]");
-    for (columns, rows) in [(80, 24), (40, 12), (20, 5), (5, 2), (1, 1), (200, 60), (80, 24)] {
-        terminal.screen.lock().unwrap().screen_mut().set_size(rows, columns);
-        terminal.master.resize(PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 }).unwrap();
+    for (columns, rows) in [
+        (80, 24),
+        (40, 12),
+        (20, 5),
+        (5, 2),
+        (1, 1),
+        (200, 60),
+        (80, 24),
+    ] {
+        terminal
+            .screen
+            .lock()
+            .unwrap()
+            .screen_mut()
+            .set_size(rows, columns);
+        terminal
+            .master
+            .resize(PtySize {
+                rows,
+                cols: columns,
+                pixel_width: 0,
+                pixel_height: 0,
+            })
+            .unwrap();
         if columns >= 40 {
             terminal.wait_for("A needs");
         }
@@ -317,20 +409,48 @@ fn the_screen_follows_a_resize_down_to_nothing_and_back() {
 fn a_closed_terminal_ends_the_run_with_its_evidence() {
     let place = Place::new();
     let patch = place.path("endless.patch").display().to_string();
-    let terminal =
-        place.milton(&["run", "Loop", "--patch", &patch, "--topic", "x", "--test", "pytest -q -s"], 120, 36);
+    let terminal = place.milton(
+        &[
+            "run",
+            "Loop",
+            "--patch",
+            &patch,
+            "--topic",
+            "x",
+            "--test",
+            "pytest -q -s",
+        ],
+        120,
+        36,
+    );
     terminal.wait_for("as fast as it can");
-    let Terminal { master, mut child, writer, .. } = terminal;
+    let Terminal {
+        master,
+        mut child,
+        writer,
+        ..
+    } = terminal;
     drop(writer);
     drop(master);
     let begun = Instant::now();
     while child.try_wait().unwrap().is_none() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "milton outlives its terminal");
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "milton outlives its terminal"
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
-    let runs = std::fs::read_dir(place.path("state/runs")).unwrap().next().unwrap().unwrap().path();
+    let runs = std::fs::read_dir(place.path("state/runs"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
     let audit = std::fs::read_to_string(runs.join("audit.log")).unwrap();
-    assert!(audit.contains("SELF_UPGRADE_COMPLETE: status=STOPPED"), "{audit}");
+    assert!(
+        audit.contains("SELF_UPGRADE_COMPLETE: status=STOPPED"),
+        "{audit}"
+    );
 }
 
 #[test]
@@ -346,13 +466,28 @@ fn hostile_output_never_reaches_the_terminal_raw() {
 ";
     std::fs::write(place.path("hostile.patch"), patch).unwrap();
     let patch = place.path("hostile.patch").display().to_string();
-    let mut terminal =
-        place.milton(&["run", "Print", "--patch", &patch, "--topic", "x", "--test", "pytest -q -s"], 120, 36);
+    let mut terminal = place.milton(
+        &[
+            "run",
+            "Print",
+            "--patch",
+            &patch,
+            "--topic",
+            "x",
+            "--test",
+            "pytest -q -s",
+        ],
+        120,
+        36,
+    );
     terminal.wait_for("[REVIEW]");
     terminal.press_until("4", "hidden 500 passed");
     terminal.press_until("q", "open it again");
     let raw = terminal.raw.lock().unwrap().clone();
     let raw = String::from_utf8_lossy(&raw);
-    assert!(!raw.contains("\u{1b}]52;c;cm0=") && !raw.contains("\u{1b}[8m"), "an escape sequence of the tests went through");
+    assert!(
+        !raw.contains("\u{1b}]52;c;cm0=") && !raw.contains("\u{1b}[8m"),
+        "an escape sequence of the tests went through"
+    );
     assert_eq!(terminal.exit_code(), 12);
 }

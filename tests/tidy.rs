@@ -18,7 +18,12 @@ const MAY_NAME: [(&str, &[&str]); 13] = [
     ("record", &["model", "text"]),
     ("evidence", &["model", "text"]),
     ("error", &["model"]),
-    ("pipeline", &["model", "text", "error", "policy", "plan", "git", "exec", "record", "evidence"]),
+    (
+        "pipeline",
+        &[
+            "model", "text", "error", "policy", "plan", "git", "exec", "record", "evidence",
+        ],
+    ),
     ("headless", &["model", "text", "evidence"]),
     ("tui", &["model", "text", "pipeline"]),
     ("config", &["model", "error", "policy"]),
@@ -48,13 +53,29 @@ fn modules() -> Vec<(PathBuf, String, String)> {
     let mut modules = Vec::new();
     for file in rust_files(&root) {
         let relative = file.strip_prefix(&root).unwrap().to_path_buf();
-        let is_test = |part: &str| matches!(part, "tests" | "tests.rs" | "fixture.rs" | "testing_support.rs");
+        let is_test = |part: &str| {
+            matches!(
+                part,
+                "tests" | "tests.rs" | "fixture.rs" | "testing_support.rs"
+            )
+        };
         if relative.iter().any(|part| is_test(part.to_str().unwrap())) {
             continue;
         }
         let text = std::fs::read_to_string(&file).unwrap();
-        let code = text.split("\n#[cfg(test)]\nmod ").next().unwrap().to_owned();
-        let module = relative.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs").to_owned();
+        let code = text
+            .split("\n#[cfg(test)]\nmod ")
+            .next()
+            .unwrap()
+            .to_owned();
+        let module = relative
+            .iter()
+            .next()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .trim_end_matches(".rs")
+            .to_owned();
         modules.push((relative, module, code));
     }
     modules
@@ -65,16 +86,25 @@ fn dependencies_point_one_way() {
     let allowed: BTreeMap<&str, &[&str]> = MAY_NAME.into();
     let mut wrong = Vec::new();
     for (file, module, code) in modules() {
-        let Some(may) = allowed.get(module.as_str()) else { continue };
+        let Some(may) = allowed.get(module.as_str()) else {
+            continue;
+        };
         for (number, line) in code.lines().enumerate() {
             let line = line.trim_start();
             if line.starts_with("//") {
                 continue;
             }
             for found in line.split("crate::").skip(1) {
-                let name: String = found.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                let name: String = found
+                    .chars()
+                    .take_while(|c| c.is_alphanumeric() || *c == '_')
+                    .collect();
                 if name != module && !may.contains(&name.as_str()) && !name.is_empty() {
-                    wrong.push(format!("{}:{}: {module} names {name}", file.display(), number + 1));
+                    wrong.push(format!(
+                        "{}:{}: {module} names {name}",
+                        file.display(),
+                        number + 1
+                    ));
                 }
             }
         }
@@ -98,13 +128,25 @@ fn every_module_says_what_it_is_for() {
     for file in rust_files(&source()) {
         let text = std::fs::read_to_string(&file).unwrap();
         let is_tests = file.ends_with("tests.rs");
-        assert!(is_tests || text.starts_with("//! "), "{} begins without //!", file.display());
+        assert!(
+            is_tests || text.starts_with("//! "),
+            "{} begins without //!",
+            file.display()
+        );
     }
 }
 
 #[test]
 fn nothing_is_left_for_later_and_no_lint_is_switched_off() {
-    let marks = ["todo!(", "unimplemented!(", "FIXME", "XXX", "#[ignore", "#[allow(", "#![allow("];
+    let marks = [
+        "todo!(",
+        "unimplemented!(",
+        "FIXME",
+        "XXX",
+        "#[ignore",
+        "#[allow(",
+        "#![allow(",
+    ];
     for file in rust_files(&source()) {
         let text = std::fs::read_to_string(&file).unwrap();
         for mark in marks {
@@ -115,10 +157,24 @@ fn nothing_is_left_for_later_and_no_lint_is_switched_off() {
 
 #[test]
 fn the_top_level_holds_only_what_a_newcomer_expects() {
-    let expected = ["Cargo.toml", "Cargo.lock", "src", "assets", "tests", "benches", "docs", "README.md", "LICENSE", "target"];
+    let expected = [
+        "Cargo.toml",
+        "Cargo.lock",
+        "src",
+        "assets",
+        "tests",
+        "benches",
+        "docs",
+        "README.md",
+        "LICENSE",
+        "target",
+    ];
     for entry in std::fs::read_dir(env!("CARGO_MANIFEST_DIR")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        assert!(name.starts_with('.') || expected.contains(&name.as_str()), "{name} at the top level");
+        assert!(
+            name.starts_with('.') || expected.contains(&name.as_str()),
+            "{name} at the top level"
+        );
     }
 }
 
@@ -126,7 +182,15 @@ fn the_top_level_holds_only_what_a_newcomer_expects() {
 fn the_forbidden_operations_of_git_are_not_named_anywhere() {
     // clippy's disallowed-methods refuses the calls; this holds the same for text that clippy does
     // not resolve.
-    let forbidden = [".push(&[", "RebaseOptions", "MergeOptions", ".amend(", "set_head(", "checkout_tree(", "PushOptions"];
+    let forbidden = [
+        ".push(&[",
+        "RebaseOptions",
+        "MergeOptions",
+        ".amend(",
+        "set_head(",
+        "checkout_tree(",
+        "PushOptions",
+    ];
     for (file, module, code) in modules() {
         if module == "git" {
             for name in forbidden {

@@ -12,8 +12,15 @@ use crate::tui::ThemeChoice;
 /// self-upgrade/<topic>, tested, recorded and shown live to you. You tick, comment, approve or
 /// abandon. milton never merges, pushes or deploys.
 #[derive(Debug, Parser)]
-#[command(name = "milton", version, max_term_width = 100, propagate_version = true)]
-#[command(after_help = "Start with `milton demo`: a complete upgrade on a project it makes itself.")]
+#[command(
+    name = "milton",
+    version,
+    max_term_width = 100,
+    propagate_version = true
+)]
+#[command(
+    after_help = "Start with `milton demo`: a complete upgrade on a project it makes itself."
+)]
 pub(super) struct Arguments {
     /// The repository under review [default: the one around the current folder]
     #[arg(long, global = true, value_name = "DIR")]

@@ -9,7 +9,10 @@ use crate::cli::{output, sources};
 use crate::config::Settings;
 use crate::error::{EXIT_USAGE, Failure, Signal, status_code};
 use crate::git;
-use crate::model::{BaseTree, CommandOrigin, Risk, Stats, Status, TreeEntry, TreeError, Verdict, Violation, WorkBranch};
+use crate::model::{
+    BaseTree, CommandOrigin, Risk, Stats, Status, TreeEntry, TreeError, Verdict, Violation,
+    WorkBranch,
+};
 use crate::pipeline::driver::{HumanPolicy, ProposalText};
 use crate::pipeline::load_policy;
 use crate::plan;
@@ -17,10 +20,17 @@ use crate::policy::{Policy, Proposed};
 use crate::text;
 
 /// `milton check`.
-pub(super) fn check(settings: &Settings, repository: Option<&Path>, arguments: CheckArguments) -> Result<u8, Failure> {
+pub(super) fn check(
+    settings: &Settings,
+    repository: Option<&Path>,
+    arguments: CheckArguments,
+) -> Result<u8, Failure> {
     let malformed = settings.malformed_overrides();
     if !malformed.is_empty() {
-        let verdict = Verdict { violations: malformed.to_vec(), ..Verdict::default() };
+        let verdict = Verdict {
+            violations: malformed.to_vec(),
+            ..Verdict::default()
+        };
         print_verdict(&verdict, arguments.format)?;
         return Ok(EXIT_USAGE);
     }
@@ -33,7 +43,13 @@ pub(super) fn check(settings: &Settings, repository: Option<&Path>, arguments: C
     let human = sources::human_policy(settings)?;
     let verdict = match scene.policy(&human)? {
         Ok(policy) => judge(settings, &policy, &scene, arguments.format, arguments)?,
-        Err(violation) => (Verdict { violations: vec![violation], ..Verdict::default() }, OutputFormat::Human),
+        Err(violation) => (
+            Verdict {
+                violations: vec![violation],
+                ..Verdict::default()
+            },
+            OutputFormat::Human,
+        ),
     };
     print_verdict(&verdict.0, verdict.1)?;
     Ok(status_code(verdict.0.status(), Signal::Interrupt))
@@ -46,37 +62,71 @@ fn judge(
     format: OutputFormat,
     arguments: CheckArguments,
 ) -> Result<(Verdict, OutputFormat), Failure> {
-    let only = |violations: Vec<Violation>| Verdict { violations, ..Verdict::default() };
+    let only = |violations: Vec<Violation>| Verdict {
+        violations,
+        ..Verdict::default()
+    };
     let verdict = if !arguments.path.is_empty() {
-        let violations = arguments.path.iter().flat_map(|path| policy.judge_path(path)).collect();
-        Verdict { stats: Stats { files: arguments.path.len() as u64, ..Stats::default() }, ..only(violations) }
+        let violations = arguments
+            .path
+            .iter()
+            .flat_map(|path| policy.judge_path(path))
+            .collect();
+        Verdict {
+            stats: Stats {
+                files: arguments.path.len() as u64,
+                ..Stats::default()
+            },
+            ..only(violations)
+        }
     } else if let Some(branch) = &arguments.branch {
-        only(policy.judge_branch(branch, &scene.protected()).err().unwrap_or_default())
+        only(
+            policy
+                .judge_branch(branch, &scene.protected())
+                .err()
+                .unwrap_or_default(),
+        )
     } else if let Some(command) = &arguments.command {
         only(policy.judge_command_line(command).err().unwrap_or_default())
     } else if !arguments.argv.is_empty() {
-        only(policy.judge_argv(&arguments.argv, CommandOrigin::Proposal).err().unwrap_or_default())
+        only(
+            policy
+                .judge_argv(&arguments.argv, CommandOrigin::Proposal)
+                .err()
+                .unwrap_or_default(),
+        )
     } else {
-        let (source, text) =
-            sources::proposal(settings, arguments.patch.as_deref(), arguments.proposal.as_deref())?;
+        let (source, text) = sources::proposal(
+            settings,
+            arguments.patch.as_deref(),
+            arguments.proposal.as_deref(),
+        )?;
         judge_proposal(policy, scene, &source, &text)?
     };
     Ok((verdict, format))
 }
 
 /// Judges a proposal as `milton run` would, without writing a thing.
-fn judge_proposal(policy: &Policy, scene: &Scene, source: &str, text: &ProposalText) -> Result<Verdict, Failure> {
+fn judge_proposal(
+    policy: &Policy,
+    scene: &Scene,
+    source: &str,
+    text: &ProposalText,
+) -> Result<Verdict, Failure> {
     let read = match text {
         ProposalText::Patch(bytes) => plan::read_patch(bytes),
         ProposalText::Json(bytes) => plan::read_proposal(bytes),
     };
-    let proposal = read.map_err(|error| Failure::usage(format!("{source}: {error}"), error.hint()))?;
+    let proposal =
+        read.map_err(|error| Failure::usage(format!("{source}: {error}"), error.hint.clone()))?;
     let base = scene.tree()?;
-    let broken = |error: &TreeError| Failure::run(Status::GitError, error.to_string(), "run `git fsck`");
+    let broken =
+        |error: &TreeError| Failure::run(Status::GitError, error.to_string(), "run `git fsck`");
     let draft = plan::draft(&proposal, &*base).map_err(|e| broken(&e))?;
     let goal = plan::goal("", &proposal);
     let topic = plan::topic("", &goal, proposal.topic.as_deref(), "check");
-    let verification = plan::verification(&*base, None, &proposal.verify).map_err(|e| broken(&e))?;
+    let verification =
+        plan::verification(&*base, None, &proposal.verify).map_err(|e| broken(&e))?;
     let proposed = Proposed {
         goal: &goal,
         notes: &proposal.risks,
@@ -85,13 +135,18 @@ fn judge_proposal(policy: &Policy, scene: &Scene, source: &str, text: &ProposalT
         changes: &draft.changes,
         verification: &verification,
     };
-    let mut verdict = policy.gate(&proposed, &*base).map_err(|e| broken(&e))?.verdict;
+    let mut verdict = policy
+        .gate(&proposed, &*base)
+        .map_err(|e| broken(&e))?
+        .verdict;
     // A hunk that does not apply is no matter of policy; it is said, and `milton run` will refuse it.
-    verdict.risks.extend(draft.failures.iter().map(|failure| Risk {
-        id: "does_not_apply".to_owned(),
-        subject: failure.path.clone(),
-        detail: failure.message.clone(),
-    }));
+    verdict
+        .risks
+        .extend(draft.failures.iter().map(|failure| Risk {
+            id: "does_not_apply".to_owned(),
+            subject: failure.path.clone(),
+            detail: failure.message.clone(),
+        }));
     Ok(verdict)
 }
 
@@ -105,16 +160,18 @@ impl Scene {
     /// Looks at the repository, if there is one.
     pub(super) fn open(repository: Option<git::Repository>) -> Result<Self, Failure> {
         // A repository without commits has no base; what can be judged without one still is.
-        let base = repository.as_ref().and_then(|repository| repository.resolve_base(None).ok());
+        let base = repository
+            .as_ref()
+            .and_then(|repository| repository.resolve_base(None).ok());
         Ok(Self { repository, base })
     }
 
     fn tree(&self) -> Result<Box<dyn BaseTree + '_>, Failure> {
         match (&self.repository, &self.base) {
             (Some(repository), Some(base)) => {
-                let snapshot = repository
-                    .snapshot(&base.commit)
-                    .map_err(|error| Failure::run(Status::GitError, error.to_string(), error.hint()))?;
+                let snapshot = repository.snapshot(&base.commit).map_err(|error| {
+                    Failure::run(Status::GitError, error.to_string(), error.hint())
+                })?;
                 Ok(Box::new(snapshot))
             }
             (None, _) | (_, None) => Ok(Box::new(EmptyTree)),
@@ -146,10 +203,16 @@ impl BaseTree for EmptyTree {
         Ok(Vec::new())
     }
     fn blob_size(&self, oid: &crate::model::Oid) -> Result<u64, TreeError> {
-        Err(TreeError { what: oid.to_string(), detail: "there is no repository here".to_owned() })
+        Err(TreeError {
+            what: oid.to_string(),
+            detail: "there is no repository here".to_owned(),
+        })
     }
     fn blob(&self, oid: &crate::model::Oid) -> Result<Vec<u8>, TreeError> {
-        Err(TreeError { what: oid.to_string(), detail: "there is no repository here".to_owned() })
+        Err(TreeError {
+            what: oid.to_string(),
+            detail: "there is no repository here".to_owned(),
+        })
     }
 }
 
@@ -176,14 +239,30 @@ fn print_verdict(verdict: &Verdict, format: OutputFormat) -> Result<(), Failure>
     }
     let mut lines = Vec::new();
     for violation in &verdict.violations {
-        lines.push(format!("[!!] {}  {}", violation.rule, text::visible(&violation.subject)));
-        lines.push(format!("     {} ({})", text::visible(&violation.detail), violation.source));
+        lines.push(format!(
+            "[!!] {}  {}",
+            violation.rule,
+            text::visible(&violation.subject)
+        ));
+        lines.push(format!(
+            "     {} ({})",
+            text::visible(&violation.detail),
+            violation.source
+        ));
         if !violation.remedy.is_empty() {
-            lines.push(format!("     what to do: {}", text::visible(&violation.remedy)));
+            lines.push(format!(
+                "     what to do: {}",
+                text::visible(&violation.remedy)
+            ));
         }
     }
     for risk in &verdict.risks {
-        lines.push(format!("[--] {}  {}: {}", risk.id, text::visible(&risk.subject), text::visible(&risk.detail)));
+        lines.push(format!(
+            "[--] {}  {}: {}",
+            risk.id,
+            text::visible(&risk.subject),
+            text::visible(&risk.detail)
+        ));
     }
     lines.push(match verdict.violations.len() {
         0 => "allowed by the policy".to_owned(),

@@ -16,14 +16,18 @@ use crate::record::Store;
 const FILES: [(&str, &str); 5] = [
     ("README.md", include_str!("../../assets/demo/README.md")),
     ("invoice.py", include_str!("../../assets/demo/invoice.py")),
-    ("tests/test_invoice.py", include_str!("../../assets/demo/test_invoice.py")),
+    (
+        "tests/test_invoice.py",
+        include_str!("../../assets/demo/test_invoice.py"),
+    ),
     ("tests/run.sh", include_str!("../../assets/demo/run.sh")),
     ("pytest.ini", include_str!("../../assets/demo/pytest.ini")),
 ];
 
 /// The proposal: what a coding agent might hand in.
 const PATCH: &str = include_str!("../../assets/demo/rounding.patch");
-const REQUEST: &str = "Round invoice totals half up, as the tax office asks, instead of half to even";
+const REQUEST: &str =
+    "Round invoice totals half up, as the tax office asks, instead of half to even";
 
 /// `milton demo`.
 pub(super) fn demo(settings: &Settings, arguments: &DemoArguments) -> Result<u8, Failure> {
@@ -32,7 +36,8 @@ pub(super) fn demo(settings: &Settings, arguments: &DemoArguments) -> Result<u8,
     git::create_repository(&project, &FILES, "Invoice totals")
         .map_err(|error| Failure::run(Status::GitError, error.to_string(), error.hint()))?;
     let repository = sources::repository(settings, Some(&project))?;
-    let store = Store::open(&place.join("runs"), &[project.clone()]).map_err(|e| session::record_failure(&e))?;
+    let store = Store::open(&place.join("runs"), &[project.clone()])
+        .map_err(|e| session::record_failure(&e))?;
     let test = test_command(settings)?;
     let job = Job {
         request: REQUEST.to_owned(),
@@ -43,7 +48,12 @@ pub(super) fn demo(settings: &Settings, arguments: &DemoArguments) -> Result<u8,
         test,
     };
     let human = sources::human_policy(settings)?;
-    let view = Viewing::choose(settings, arguments.headless, OutputFormat::Human, arguments.screen);
+    let view = Viewing::choose(
+        settings,
+        arguments.headless,
+        OutputFormat::Human,
+        arguments.screen,
+    );
     let code = session::start(settings, &store, repository, human, job, view)?;
     output::print(&format!(
         "the demo project is {project}, its runs are in {runs}\n\
@@ -64,7 +74,10 @@ fn make_place() -> Result<PathBuf, Failure> {
         .map(|dir| dir.keep())
         .and_then(|dir| dir.canonicalize())
         .map_err(|error| {
-            Failure::usage(format!("cannot make a temporary folder: {error}"), "set TMPDIR to a folder that can be written")
+            Failure::usage(
+                format!("cannot make a temporary folder: {error}"),
+                "set TMPDIR to a folder that can be written",
+            )
         })
 }
 
@@ -77,5 +90,8 @@ fn test_command(settings: &Settings) -> Result<Option<Vec<String>>, Failure> {
         "pytest is not installed here, so the demo uses its own test script, which needs only sh.\n\
          To see it with pytest: python3 -m pip install pytest\n",
     )?;
-    Ok(Some(vec!["sh".to_owned(), Path::new("tests").join("run.sh").display().to_string()]))
+    Ok(Some(vec![
+        "sh".to_owned(),
+        Path::new("tests").join("run.sh").display().to_string(),
+    ]))
 }

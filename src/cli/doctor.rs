@@ -18,13 +18,25 @@ struct Finding {
 
 impl Finding {
     fn good(subject: &'static str, text: impl Into<String>) -> Self {
-        Self { mark: "[ok]", subject, text: text.into() }
+        Self {
+            mark: "[ok]",
+            subject,
+            text: text.into(),
+        }
     }
     fn note(subject: &'static str, text: impl Into<String>) -> Self {
-        Self { mark: "[--]", subject, text: text.into() }
+        Self {
+            mark: "[--]",
+            subject,
+            text: text.into(),
+        }
     }
     fn bad(subject: &'static str, text: impl Into<String>) -> Self {
-        Self { mark: "[!!]", subject, text: text.into() }
+        Self {
+            mark: "[!!]",
+            subject,
+            text: text.into(),
+        }
     }
 }
 
@@ -46,7 +58,10 @@ pub(super) fn doctor(settings: &Settings, repository: Option<&Path>) -> Result<u
          it does not stop tests from using the network or from reading and writing your files",
     ));
     findings.push(terminal_finding(settings));
-    let lines: Vec<String> = findings.iter().map(|f| format!("{} {:<11} {}\n", f.mark, f.subject, f.text)).collect();
+    let lines: Vec<String> = findings
+        .iter()
+        .map(|f| format!("{} {:<11} {}\n", f.mark, f.subject, f.text))
+        .collect();
     output::print(&lines.concat())?;
     Ok(u8::from(findings.iter().any(|f| f.mark == "[!!]")) * crate::error::EXIT_USAGE)
 }
@@ -93,13 +108,25 @@ fn policy_finding(settings: &Settings) -> Finding {
     };
     let sources = crate::policy::Sources {
         repository: None,
-        user: human.file.as_ref().map(|(path, text)| crate::policy::UserPolicy { path: path.clone(), text }),
+        user: human
+            .file
+            .as_ref()
+            .map(|(path, text)| crate::policy::UserPolicy {
+                path: path.clone(),
+                text,
+            }),
         overrides: human.overrides,
     };
     match crate::policy::Policy::load(sources) {
         Ok(policy) => {
             let summary = policy.summary();
-            Finding::good("policy", format!("version {}, {} rules hold their own examples", summary.version, summary.rules))
+            Finding::good(
+                "policy",
+                format!(
+                    "version {}, {} rules hold their own examples",
+                    summary.version, summary.rules
+                ),
+            )
         }
         Err(error) => Finding::bad("policy", error.to_string()),
     }
@@ -107,8 +134,13 @@ fn policy_finding(settings: &Settings) -> Finding {
 
 fn supervisor_finding(settings: &Settings) -> Finding {
     match try_command(settings, "true", &[]) {
-        Ok(Some(ExitKind::Exited { code: 0 })) => Finding::good("commands", "start, are supervised and leave nothing behind"),
-        Ok(other) => Finding::bad("commands", format!("a trial command did not end well: {other:?}")),
+        Ok(Some(ExitKind::Exited { code: 0 })) => {
+            Finding::good("commands", "start, are supervised and leave nothing behind")
+        }
+        Ok(other) => Finding::bad(
+            "commands",
+            format!("a trial command did not end well: {other:?}"),
+        ),
         Err(failure) => Finding::bad("commands", failure.message),
     }
 }
@@ -116,22 +148,36 @@ fn supervisor_finding(settings: &Settings) -> Finding {
 fn pytest_finding(settings: &Settings) -> Result<Finding, Failure> {
     Ok(match find_pytest(settings)? {
         Some(how) => Finding::good("pytest", how),
-        None => Finding::note("pytest", "not found: python3 -m pip install pytest (or use the project's .venv)"),
+        None => Finding::note(
+            "pytest",
+            "not found: python3 -m pip install pytest (or use the project's .venv)",
+        ),
     })
 }
 
 fn terminal_finding(settings: &Settings) -> Finding {
     if !settings.terminal.output {
-        return Finding::note("terminal", "standard output is no terminal: runs are headless");
+        return Finding::note(
+            "terminal",
+            "standard output is no terminal: runs are headless",
+        );
     }
-    let size = crossterm::terminal::size().map_or_else(|_| "unknown size".to_owned(), |(w, h)| format!("{w}x{h}"));
-    let colour = if settings.no_color { "no colour (NO_COLOR)" } else { "colour" };
+    let size = crossterm::terminal::size()
+        .map_or_else(|_| "unknown size".to_owned(), |(w, h)| format!("{w}x{h}"));
+    let colour = if settings.no_color {
+        "no colour (NO_COLOR)"
+    } else {
+        "colour"
+    };
     Finding::good("terminal", format!("{size}, {colour}"))
 }
 
 /// How pytest can be started here, found out by starting it.
 pub(super) fn find_pytest(settings: &Settings) -> Result<Option<String>, Failure> {
-    for (program, arguments) in [("pytest", &["--version"][..]), ("python3", &["-m", "pytest", "--version"][..])] {
+    for (program, arguments) in [
+        ("pytest", &["--version"][..]),
+        ("python3", &["-m", "pytest", "--version"][..]),
+    ] {
         if let Some(ExitKind::Exited { code: 0 }) = try_command(settings, program, arguments)? {
             return Ok(Some([&[program], arguments].concat().join(" ")));
         }
@@ -141,9 +187,17 @@ pub(super) fn find_pytest(settings: &Settings) -> Result<Option<String>, Failure
 
 /// Runs a harmless command as a verification command would be run; `None` when there is no such
 /// program.
-fn try_command(settings: &Settings, name: &str, arguments: &[&str]) -> Result<Option<ExitKind>, Failure> {
-    let place = tempfile::tempdir()
-        .map_err(|e| Failure::usage(format!("cannot make a temporary folder: {e}"), "set TMPDIR to one that can be written"))?;
+fn try_command(
+    settings: &Settings,
+    name: &str,
+    arguments: &[&str],
+) -> Result<Option<ExitKind>, Failure> {
+    let place = tempfile::tempdir().map_err(|e| {
+        Failure::usage(
+            format!("cannot make a temporary folder: {e}"),
+            "set TMPDIR to one that can be written",
+        )
+    })?;
     let failed = |error: exec::Error| Failure::usage(error.to_string(), error.hint());
     let root = place.path().join("tree");
     std::fs::create_dir(&root).map_err(|e| Failure::internal(e.to_string()))?;
@@ -159,7 +213,10 @@ fn try_command(settings: &Settings, name: &str, arguments: &[&str]) -> Result<Op
     let Ok(program) = exec::resolve_program(name, &view, path, place.path()) else {
         return Ok(None);
     };
-    let argv = std::iter::once(name).chain(arguments.iter().copied()).map(str::to_owned).collect();
+    let argv = std::iter::once(name)
+        .chain(arguments.iter().copied())
+        .map(str::to_owned)
+        .collect();
     let spec = exec::CommandSpec {
         argv,
         program,
@@ -171,7 +228,11 @@ fn try_command(settings: &Settings, name: &str, arguments: &[&str]) -> Result<Op
     };
     let (progress, _nobody) = tokio::sync::watch::channel(0);
     let finished = crate::cli::session::runtime()?
-        .block_on(Supervisor::new(settings.program.clone()).run(spec, &progress, &exec::StopSignal::default()))
+        .block_on(Supervisor::new(settings.program.clone()).run(
+            spec,
+            &progress,
+            &exec::StopSignal::default(),
+        ))
         .map_err(failed)?;
     Ok(Some(finished.exit))
 }

@@ -13,7 +13,10 @@ use crate::{evidence, git, headless};
 
 /// `milton` alone: the runs of this repository.
 pub(super) fn overview(settings: &Settings, repository: Option<&Path>) -> Result<u8, Failure> {
-    let arguments = ListArguments { all: false, format: OutputFormat::Human };
+    let arguments = ListArguments {
+        all: false,
+        format: OutputFormat::Human,
+    };
     list(settings, repository, &arguments)
 }
 
@@ -23,7 +26,11 @@ pub(super) fn list(
     repository: Option<&Path>,
     arguments: &ListArguments,
 ) -> Result<u8, Failure> {
-    let repository = if arguments.all { None } else { Some(sources::repository(settings, repository)?) };
+    let repository = if arguments.all {
+        None
+    } else {
+        Some(sources::repository(settings, repository)?)
+    };
     let store = sources::store(settings, repository.as_ref())?;
     let runs = readable_runs(&store, repository.as_ref())?;
     match arguments.format {
@@ -70,17 +77,28 @@ pub(super) fn print_run(state: &RunState) -> Result<(), Failure> {
 }
 
 /// The newest run of this repository that waits for a decision, else the newest.
-pub(super) fn newest_undecided(store: &Store, repository: &git::Repository) -> Result<RunId, Failure> {
+pub(super) fn newest_undecided(
+    store: &Store,
+    repository: &git::Repository,
+) -> Result<RunId, Failure> {
     let runs = readable_runs(store, Some(repository))?;
     let open = |run: &&RunState| {
-        run.decision == Decision::Pending && matches!(run.status, None | Some(Status::Success | Status::TestFailure))
+        run.decision == Decision::Pending
+            && matches!(
+                run.status,
+                None | Some(Status::Success | Status::TestFailure)
+            )
     };
-    runs.iter().find(open).or_else(|| runs.first()).map(|run| run.run.clone()).ok_or_else(|| {
-        Failure::usage(
-            "there are no runs of this repository",
-            "start one: milton run \"what you want\" --patch FILE",
-        )
-    })
+    runs.iter()
+        .find(open)
+        .or_else(|| runs.first())
+        .map(|run| run.run.clone())
+        .ok_or_else(|| {
+            Failure::usage(
+                "there are no runs of this repository",
+                "start one: milton run \"what you want\" --patch FILE",
+            )
+        })
 }
 
 /// A run belongs to the repository it was made in.
@@ -95,15 +113,22 @@ pub(super) fn same_repository(run: &RunState, repository: &git::Repository) -> R
 }
 
 /// The runs that can be read, newest first; one damaged record does not hide the others.
-fn readable_runs(store: &Store, repository: Option<&git::Repository>) -> Result<Vec<RunState>, Failure> {
+fn readable_runs(
+    store: &Store,
+    repository: Option<&git::Repository>,
+) -> Result<Vec<RunState>, Failure> {
     let ids = store.runs().map_err(|e| record_failure(&e))?;
     let states = ids.iter().filter_map(|id| match store.folder(id).state() {
         Ok(state) => Some(state),
         Err(error) => {
-            output::failure(&Failure::usage(format!("run {id} cannot be read: {error}"), error.hint()));
+            output::failure(&Failure::usage(
+                format!("run {id} cannot be read: {error}"),
+                error.hint(),
+            ));
             None
         }
     });
-    let here = |state: &RunState| repository.is_none_or(|r| Path::new(&state.repository) == r.root());
+    let here =
+        |state: &RunState| repository.is_none_or(|r| Path::new(&state.repository) == r.root());
     Ok(states.filter(here).collect())
 }

@@ -24,7 +24,7 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version come this way too; a closed pipe is nobody's fault.
-            let _ = error.print();
+            error.print().ok();
             return ExitCode::from(if error.use_stderr() { EXIT_USAGE } else { 0 });
         }
     };

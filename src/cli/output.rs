@@ -25,13 +25,21 @@ pub(super) fn print(content: &str) -> Result<(), Failure> {
 /// Prints a failure: what happened, more lines, what to do next.
 pub(super) fn failure(failure: &Failure) {
     let mut lines = vec![format!("milton: {}", text::visible(&failure.message))];
-    lines.extend(failure.detail.iter().map(|line| format!("  {}", text::visible(line))));
+    lines.extend(
+        failure
+            .detail
+            .iter()
+            .map(|line| format!("  {}", text::visible(line))),
+    );
     if !failure.hint.is_empty() {
         lines.push(format!("hint: {}", text::visible(&failure.hint)));
     }
     lines.push(String::new());
     // Standard error is the last resort; when it is closed there is nobody to tell.
-    let _ = std::io::stderr().lock().write_all(lines.join("\n").as_bytes());
+    std::io::stderr()
+        .lock()
+        .write_all(lines.join("\n").as_bytes())
+        .ok();
 }
 
 /// `milton completions`.
@@ -54,5 +62,6 @@ pub(super) fn man() -> Result<u8, Failure> {
 
 /// A value as one line of JSON.
 pub(super) fn json(value: &impl serde::Serialize) -> Result<String, Failure> {
-    serde_json::to_string(value).map_err(|error| Failure::internal(format!("cannot write JSON: {error}")))
+    serde_json::to_string(value)
+        .map_err(|error| Failure::internal(format!("cannot write JSON: {error}")))
 }

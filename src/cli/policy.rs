@@ -11,15 +11,25 @@ use crate::model::Status;
 use crate::policy::{Policy, RuleInfo};
 
 /// `milton policy`.
-pub(super) fn policy(settings: &Settings, repository: Option<&Path>, arguments: PolicyArguments) -> Result<u8, Failure> {
+pub(super) fn policy(
+    settings: &Settings,
+    repository: Option<&Path>,
+    arguments: PolicyArguments,
+) -> Result<u8, Failure> {
     let repository = match repository {
         Some(_) => Some(sources::repository(settings, repository)?),
         None => sources::repository(settings, None).ok(),
     };
     let human = sources::human_policy(settings)?;
-    let policy = Scene::open(repository)?.policy(&human)?.map_err(|violation| {
-        Failure::run(Status::BlockedByPolicy, format!("{}: {}", violation.rule, violation.detail), violation.remedy)
-    })?;
+    let policy = Scene::open(repository)?
+        .policy(&human)?
+        .map_err(|violation| {
+            Failure::run(
+                Status::BlockedByPolicy,
+                format!("{}: {}", violation.rule, violation.detail),
+                violation.remedy,
+            )
+        })?;
     match arguments.what {
         PolicyCommand::Show => output::print(&shown(&policy))?,
         PolicyCommand::Explain { rule } => output::print(&explained(&policy, &rule)?)?,
@@ -31,7 +41,10 @@ fn shown(policy: &Policy) -> String {
     let (document, summary) = (policy.document(), policy.summary());
     let mut lines = vec![
         format!("Milton Self-Upgrade Policy, version {}", document.version),
-        format!("last updated {}; next review: {}", document.updated, document.next_review),
+        format!(
+            "last updated {}; next review: {}",
+            document.updated, document.next_review
+        ),
         format!("sources: {}", summary.sources.join(", ")),
         format!("digest of the effective policy: sha256 {}", summary.digest),
         format!(
@@ -39,7 +52,11 @@ fn shown(policy: &Policy) -> String {
             summary.max_files, summary.max_lines, summary.timeout_seconds
         ),
     ];
-    let overrides: Vec<String> = policy.active_overrides().iter().map(|o| format!("{} ({})", o.label(), o.source)).collect();
+    let overrides: Vec<String> = policy
+        .active_overrides()
+        .iter()
+        .map(|o| format!("{} ({})", o.label(), o.source))
+        .collect();
     lines.push(match overrides.is_empty() {
         true => "overrides: none".to_owned(),
         false => format!("overrides: {}", overrides.join(", ")),
@@ -72,7 +89,6 @@ fn explained(policy: &Policy, wanted: &str) -> Result<String, Failure> {
         if !rule.patterns.is_empty() {
             lines.push(format!("  matches  {}", rule.patterns.join("  ")));
         }
-        lines.push(format!("  remedy   {}", rule.remedy));
         lines.push(String::new());
     }
     Ok(lines.join("\n"))

@@ -29,11 +29,18 @@ const COMMANDS: usize = 64;
 const FOLLOW_EVERY: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// `milton run`.
-pub(super) fn run(settings: &Settings, repository: Option<&Path>, arguments: RunArguments) -> Result<u8, Failure> {
+pub(super) fn run(
+    settings: &Settings,
+    repository: Option<&Path>,
+    arguments: RunArguments,
+) -> Result<u8, Failure> {
     let human = sources::human_policy(settings)?;
     let test = arguments.test.as_deref().map(sources::argv).transpose()?;
-    let (source, proposal) =
-        sources::proposal(settings, arguments.source.patch.as_deref(), arguments.source.proposal.as_deref())?;
+    let (source, proposal) = sources::proposal(
+        settings,
+        arguments.source.patch.as_deref(),
+        arguments.source.proposal.as_deref(),
+    )?;
     let repository = sources::repository(settings, repository)?;
     let store = sources::store(settings, Some(&repository))?;
     let job = Job {
@@ -44,7 +51,12 @@ pub(super) fn run(settings: &Settings, repository: Option<&Path>, arguments: Run
         base: arguments.base,
         test,
     };
-    let view = Viewing::choose(settings, arguments.headless, arguments.format, arguments.screen);
+    let view = Viewing::choose(
+        settings,
+        arguments.headless,
+        arguments.format,
+        arguments.screen,
+    );
     start(settings, &store, repository, human, job, view)
 }
 
@@ -67,7 +79,9 @@ impl Viewing {
     ) -> Self {
         match format {
             OutputFormat::Json => Self::Lines(headless::Format::Json),
-            OutputFormat::Human if headless || !settings.terminal.output => Self::Lines(headless::Format::Human),
+            OutputFormat::Human if headless || !settings.terminal.output => {
+                Self::Lines(headless::Format::Human)
+            }
             OutputFormat::Human => Self::Screen(screen),
         }
     }
@@ -82,7 +96,9 @@ pub(super) fn start(
     job: Job,
     view: Viewing,
 ) -> Result<u8, Failure> {
-    let writer = store.create(jiff::Timestamp::now()).map_err(|e| record_failure(&e))?;
+    let writer = store
+        .create(jiff::Timestamp::now())
+        .map_err(|e| record_failure(&e))?;
     let run = RunState::new(writer.run().clone());
     let folder = writer.folder().clone();
     let attendance = match view {
@@ -132,7 +148,8 @@ pub(super) fn review(
     let state = folder.state().map_err(|e| record_failure(&e))?;
     inspect::same_repository(&state, &repository)?;
     if !settings.terminal.output {
-        return inspect::print_run(&state).map(|()| review_code(status_of(&state), state.decision, Signal::Interrupt));
+        return inspect::print_run(&state)
+            .map(|()| review_code(status_of(&state), state.decision, Signal::Interrupt));
     }
     match store.reopen(&id) {
         Ok(writer) => review_live(settings, repository, writer, arguments.screen),
@@ -154,9 +171,16 @@ fn review_live(
         let (wires, ends) = wires();
         let listener = listen_for_signals(ends.signals)?;
         let machine = State::reviewing(status_of(&run), run.decision, run.branch.is_some());
-        let driver = Driver::new(ports(settings, repository, writer), human, wires, run.clone(), machine);
+        let driver = Driver::new(
+            ports(settings, repository, writer),
+            human,
+            wires,
+            run.clone(),
+            machine,
+        );
         let driver = tokio::spawn(driver.review());
-        let watched = watch_on_screen(settings, run, &folder, screen, ends.updates, ends.commands).await;
+        let watched =
+            watch_on_screen(settings, run, &folder, screen, ends.updates, ends.commands).await;
         let end = joined(driver.await)?;
         listener.abort();
         watched?;
@@ -165,7 +189,12 @@ fn review_live(
 }
 
 /// Shows a run that another milton is writing.
-fn follow(settings: &Settings, folder: &RunFolder, run: RunState, screen: ScreenArguments) -> Result<u8, Failure> {
+fn follow(
+    settings: &Settings,
+    folder: &RunFolder,
+    run: RunState,
+    screen: ScreenArguments,
+) -> Result<u8, Failure> {
     let seen = run.last_seq;
     runtime()?.block_on(async {
         let (updates_in, updates) = mpsc::channel(UPDATES);
@@ -175,7 +204,11 @@ fn follow(settings: &Settings, folder: &RunFolder, run: RunState, screen: Screen
             loop {
                 let events = follower.poll().unwrap_or_default();
                 for event in events.into_iter().filter(|event| event.seq > seen) {
-                    if updates_in.send(Update::Event(Box::new(event))).await.is_err() {
+                    if updates_in
+                        .send(Update::Event(Box::new(event)))
+                        .await
+                        .is_err()
+                    {
                         return;
                     }
                 }
@@ -185,23 +218,47 @@ fn follow(settings: &Settings, folder: &RunFolder, run: RunState, screen: Screen
         let session = tui::Session {
             run,
             folder: folder.path(""),
-            mode: tui::Mode::ReadOnly { reason: "another milton works on this run: following it".to_owned() },
+            mode: tui::Mode::ReadOnly {
+                reason: "another milton works on this run: following it".to_owned(),
+            },
             settings: screen_settings(settings, screen),
         };
-        let watched = tui::run(session, updates, commands).await.map_err(|e| screen_failure(&e));
+        let watched = tui::run(session, updates, commands)
+            .await
+            .map_err(|e| screen_failure(&e));
         following.abort();
         watched.map(|_| crate::error::EXIT_UNDECIDED)
     })
 }
 
 /// `milton abandon`.
-pub(super) fn abandon(settings: &Settings, repository: Option<&Path>, run: &str) -> Result<u8, Failure> {
-    decide(settings, repository, run, ReviewCommand::Abandon, Decision::Abandoned)
+pub(super) fn abandon(
+    settings: &Settings,
+    repository: Option<&Path>,
+    run: &str,
+) -> Result<u8, Failure> {
+    decide(
+        settings,
+        repository,
+        run,
+        ReviewCommand::Abandon,
+        Decision::Abandoned,
+    )
 }
 
 /// `milton restore`.
-pub(super) fn restore(settings: &Settings, repository: Option<&Path>, run: &str) -> Result<u8, Failure> {
-    decide(settings, repository, run, ReviewCommand::Restore, Decision::Pending)
+pub(super) fn restore(
+    settings: &Settings,
+    repository: Option<&Path>,
+    run: &str,
+) -> Result<u8, Failure> {
+    decide(
+        settings,
+        repository,
+        run,
+        ReviewCommand::Restore,
+        Decision::Pending,
+    )
 }
 
 /// Carries out one decision without a screen.
@@ -224,9 +281,15 @@ fn decide(
     let end = runtime()?.block_on(async {
         let (wires, ends) = wires();
         let machine = State::reviewing(status_of(&run), run.decision, run.branch.is_some());
-        let driver = Driver::new(ports(settings, repository, writer), human, wires, run, machine);
+        let driver = Driver::new(
+            ports(settings, repository, writer),
+            human,
+            wires,
+            run,
+            machine,
+        );
         // The channel holds both; the driver takes them in order.
-        let _ = ends.commands.send(command).await;
+        ends.commands.send(command).await.ok();
         drop(ends.commands);
         drop(ends.updates);
         drop(ends.signals);
@@ -237,12 +300,23 @@ fn decide(
         return Err(Failure::run(Status::GitError, text.clone(), hint.clone()));
     }
     if run.decision != wanted || run.last_seq == seen {
-        return Err(Failure::usage(format!("run {} is {} already", run.run, run.decision), "milton list shows the runs"));
+        return Err(Failure::usage(
+            format!("run {} is {} already", run.run, run.decision),
+            "milton list shows the runs",
+        ));
     }
-    let branch = run.branch.as_ref().map_or_else(|| "(no branch)".to_owned(), ToString::to_string);
+    let branch = run
+        .branch
+        .as_ref()
+        .map_or_else(|| "(no branch)".to_owned(), ToString::to_string);
     let line = match &run.kept_as {
-        Some(kept) => format!("abandoned {branch}; its tip is kept as {kept}\ntake it back: milton restore {}\n", run.run),
-        None if wanted == Decision::Abandoned => format!("abandoned run {}; it had no branch\n", run.run),
+        Some(kept) => format!(
+            "abandoned {branch}; its tip is kept as {kept}\ntake it back: milton restore {}\n",
+            run.run
+        ),
+        None if wanted == Decision::Abandoned => {
+            format!("abandoned run {}; it had no branch\n", run.run)
+        }
         None => format!("restored {branch}\nreview it: milton review {}\n", run.run),
     };
     output::print(&line)?;
@@ -261,15 +335,26 @@ fn wires() -> (Wires, Ends) {
     // A handful of signals may wait; more of the same say nothing new.
     let (signals_in, signals) = mpsc::channel(8);
     (
-        Wires { updates: updates_in, commands, signals },
-        Ends { updates, commands: commands_in, signals: signals_in },
+        Wires {
+            updates: updates_in,
+            commands,
+            signals,
+        },
+        Ends {
+            updates,
+            commands: commands_in,
+            signals: signals_in,
+        },
     )
 }
 
 fn ports(settings: &Settings, repository: git::Repository, writer: Writer) -> Ports {
     Ports {
         git: Box::new(repository),
-        sandbox: Arc::new(PrivateCheckout::new(settings.program.clone(), settings.environment.clone())),
+        sandbox: Arc::new(PrivateCheckout::new(
+            settings.program.clone(),
+            settings.environment.clone(),
+        )),
         journal: Box::new(writer),
         clock: Arc::new(SystemClock),
     }
@@ -285,7 +370,9 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 
 /// Turns SIGINT, SIGTERM and SIGHUP into messages for as long as the task lives.
 fn listen_for_signals(to: mpsc::Sender<Signal>) -> Result<tokio::task::JoinHandle<()>, Failure> {
-    let open = |kind| signal(kind).map_err(|e| Failure::internal(format!("cannot listen for signals: {e}")));
+    let open = |kind| {
+        signal(kind).map_err(|e| Failure::internal(format!("cannot listen for signals: {e}")))
+    };
     let mut interrupt = open(SignalKind::interrupt())?;
     let mut terminate = open(SignalKind::terminate())?;
     let mut hangup = open(SignalKind::hangup())?;
@@ -297,12 +384,14 @@ fn listen_for_signals(to: mpsc::Sender<Signal>) -> Result<tokio::task::JoinHandl
                 _ = hangup.recv() => Signal::Terminate,
             };
             // Full: the same was said already.
-            let _ = to.try_send(signal);
+            to.try_send(signal).ok();
         }
     }))
 }
 
-fn joined(ended: Result<Result<RunEnd, Failure>, tokio::task::JoinError>) -> Result<RunEnd, Failure> {
+fn joined(
+    ended: Result<Result<RunEnd, Failure>, tokio::task::JoinError>,
+) -> Result<RunEnd, Failure> {
     match ended {
         Ok(end) => end,
         Err(error) => Err(Failure::internal(format!("the run broke off: {error}"))),
@@ -326,12 +415,16 @@ async fn watch_on_screen(
     let leaving = commands.clone();
     let watched = tui::run(session, updates, commands).await;
     // Whatever ended the screen: a run that works is stopped, a review is kept for later.
-    let _ = leaving.send(ReviewCommand::Stop).await;
+    leaving.send(ReviewCommand::Stop).await.ok();
     watched.map(|_| ()).map_err(|e| screen_failure(&e))
 }
 
 fn screen_settings(settings: &Settings, screen: ScreenArguments) -> tui::ScreenSettings {
-    tui::ScreenSettings { no_color: settings.no_color, theme: screen.theme.into(), mouse: !screen.no_mouse }
+    tui::ScreenSettings {
+        no_color: settings.no_color,
+        theme: screen.theme.into(),
+        mouse: !screen.no_mouse,
+    }
 }
 
 /// Prints events as they come. A reader that went away does not end the run.
@@ -340,7 +433,7 @@ async fn print_lines(
     mut run: RunState,
     mut updates: mpsc::Receiver<Update>,
 ) -> Result<(), Failure> {
-    let mut printer = Printer::new(format, std::io::stdout());
+    let mut printer = Printer::new(std::io::stdout(), format);
     let mut broken = false;
     while let Some(update) = updates.recv().await {
         match update {
@@ -354,7 +447,7 @@ async fn print_lines(
     }
     if !broken && run.status.is_some() {
         // The same broken reader; the record is complete without it.
-        let _ = printer.finish(&run);
+        printer.finish(&run).ok();
     }
     Ok(())
 }
@@ -373,7 +466,12 @@ fn conclude(end: &RunEnd, folder: &RunFolder, view: Viewing) -> Result<u8, Failu
 }
 
 fn farewell(run: &RunState, folder: &RunFolder) -> String {
-    let mut lines = vec![format!("milton run {}: {}, {}", run.run, status_of(run), run.decision)];
+    let mut lines = vec![format!(
+        "milton run {}: {}, {}",
+        run.run,
+        status_of(run),
+        run.decision
+    )];
     if let Some(failure) = &run.failure {
         lines.push(format!("  {}", text::visible(&failure.message)));
         if !failure.hint.is_empty() {
@@ -381,19 +479,35 @@ fn farewell(run: &RunState, folder: &RunFolder) -> String {
         }
     }
     for violation in run.violations() {
-        lines.push(format!("  {} {}: {}", violation.rule, text::visible(&violation.subject), text::visible(&violation.detail)));
+        lines.push(format!(
+            "  {} {}: {}",
+            violation.rule,
+            text::visible(&violation.subject),
+            text::visible(&violation.detail)
+        ));
     }
     match (run.decision, &run.merge_command) {
-        (Decision::Approved, Some(command)) => lines.push(format!("merge it yourself:\n  {command}")),
+        (Decision::Approved, Some(command)) => {
+            lines.push(format!("merge it yourself:\n  {command}"))
+        }
         (Decision::Abandoned, _) if run.kept_as.is_some() => {
             lines.push(format!("take it back: milton restore {}", run.run));
         }
         (Decision::Pending, _) if run.branch.is_some() => {
             lines.push(format!("open it again: milton review {}", run.run));
         }
-        (Decision::Approved | Decision::Abandoned | Decision::Pending | Decision::ChangesRequested, _) => {}
+        (
+            Decision::Approved
+            | Decision::Abandoned
+            | Decision::Pending
+            | Decision::ChangesRequested,
+            _,
+        ) => {}
     }
-    lines.push(format!("evidence: {}", folder.path("evidence.md").display()));
+    lines.push(format!(
+        "evidence: {}",
+        folder.path("evidence.md").display()
+    ));
     lines.push(String::new());
     lines.join("\n")
 }
@@ -408,5 +522,8 @@ pub(super) fn record_failure(error: &record::Error) -> Failure {
 }
 
 fn screen_failure(error: &tui::Error) -> Failure {
-    Failure::usage(error.to_string(), "use --headless where there is no terminal")
+    Failure::usage(
+        error.to_string(),
+        "use --headless where there is no terminal",
+    )
 }

@@ -15,25 +15,41 @@ use crate::record::Store;
 const LARGEST_PROPOSAL: u64 = 1 << 30;
 
 /// Opens the repository around the wanted or the current folder.
-pub(super) fn repository(settings: &Settings, wanted: Option<&Path>) -> Result<git::Repository, Failure> {
-    let dir = wanted.map_or_else(|| settings.current_dir.clone(), |dir| settings.current_dir.join(dir));
+pub(super) fn repository(
+    settings: &Settings,
+    wanted: Option<&Path>,
+) -> Result<git::Repository, Failure> {
+    let dir = wanted.map_or_else(
+        || settings.current_dir.clone(),
+        |dir| settings.current_dir.join(dir),
+    );
     git::open(&dir).map_err(|error| Failure::run(Status::GitError, error.to_string(), error.hint()))
 }
 
 /// Opens the run store, which must lie outside the repository.
-pub(super) fn store(settings: &Settings, repository: Option<&git::Repository>) -> Result<Store, Failure> {
+pub(super) fn store(
+    settings: &Settings,
+    repository: Option<&git::Repository>,
+) -> Result<Store, Failure> {
     let mut dirs = Vec::new();
     if let Some(repository) = repository {
         dirs.push(repository.root().to_owned());
         dirs.extend(repository.git_dirs());
     }
-    Store::open(&settings.state_dir, &dirs).map_err(|error| Failure::usage(error.to_string(), error.hint()))
+    Store::open(&settings.state_dir, &dirs)
+        .map_err(|error| Failure::usage(error.to_string(), error.hint()))
 }
 
 /// What the human who started milton set.
 pub(super) fn human_policy(settings: &Settings) -> Result<HumanPolicy, Failure> {
-    let file = settings.user_policy.as_ref().map(|file| (file.path.display().to_string(), file.text.clone()));
-    Ok(HumanPolicy { file, overrides: settings.overrides()?.clone() })
+    let file = settings
+        .user_policy
+        .as_ref()
+        .map(|file| (file.path.display().to_string(), file.text.clone()));
+    Ok(HumanPolicy {
+        file,
+        overrides: settings.overrides()?.clone(),
+    })
 }
 
 /// A proposal's bytes and where they came from, in words.
@@ -43,13 +59,18 @@ pub(super) fn proposal(
     json: Option<&Path>,
 ) -> Result<(String, ProposalText), Failure> {
     match (patch, json) {
-        (Some(path), _) => {
-            Ok((format!("patch {}", path.display()), ProposalText::Patch(read(settings, path)?)))
-        }
-        (None, Some(path)) => {
-            Ok((format!("proposal {}", path.display()), ProposalText::Json(read(settings, path)?)))
-        }
-        (None, None) => Err(Failure::usage("no proposal was given", "use --patch FILE or --proposal FILE")),
+        (Some(path), _) => Ok((
+            format!("patch {}", path.display()),
+            ProposalText::Patch(read(settings, path)?),
+        )),
+        (None, Some(path)) => Ok((
+            format!("proposal {}", path.display()),
+            ProposalText::Json(read(settings, path)?),
+        )),
+        (None, None) => Err(Failure::usage(
+            "no proposal was given",
+            "use --patch FILE or --proposal FILE",
+        )),
     }
 }
 
@@ -65,16 +86,25 @@ fn read(settings: &Settings, path: &Path) -> Result<Vec<u8>, Failure> {
     }
     let full = settings.current_dir.join(path);
     let file = std::fs::File::open(&full).map_err(|error| {
-        Failure::usage(format!("cannot read {}: {error}", path.display()), "check the path; - reads standard input")
+        Failure::usage(
+            format!("cannot read {}: {error}", path.display()),
+            "check the path; - reads standard input",
+        )
     })?;
     limited(file, path)
 }
 
 fn limited(reader: impl std::io::Read, path: &Path) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
-    reader.take(LARGEST_PROPOSAL + 1).read_to_end(&mut bytes).map_err(|error| {
-        Failure::usage(format!("cannot read {}: {error}", path.display()), "it must be a file, not a folder")
-    })?;
+    reader
+        .take(LARGEST_PROPOSAL + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| {
+            Failure::usage(
+                format!("cannot read {}: {error}", path.display()),
+                "it must be a file, not a folder",
+            )
+        })?;
     if bytes.len() as u64 > LARGEST_PROPOSAL {
         return Err(Failure::usage(
             format!("{} is larger than 1 GiB", path.display()),
@@ -88,7 +118,10 @@ fn limited(reader: impl std::io::Read, path: &Path) -> Result<Vec<u8>, Failure> 
 pub(super) fn argv(text: &str) -> Result<Vec<String>, Failure> {
     match shlex::split(text) {
         Some(words) if !words.is_empty() => Ok(words),
-        Some(_) => Err(Failure::usage("the test command is empty", "for example --test 'pytest -q tests'")),
+        Some(_) => Err(Failure::usage(
+            "the test command is empty",
+            "for example --test 'pytest -q tests'",
+        )),
         None => Err(Failure::usage(
             format!("the test command has an open quote: {text}"),
             "close it; the string is split into words, never given to a shell",

@@ -14,7 +14,10 @@ pub fn create_repository(dir: &Path, files: &[(&str, &str)], message: &str) -> R
         let parent = path.parent().unwrap_or(dir);
         std::fs::create_dir_all(parent)
             .and_then(|()| std::fs::write(&path, content))
-            .map_err(|source| Error::ExportWrite { path: path.clone(), source })?;
+            .map_err(|source| Error::ExportWrite {
+                path: path.clone(),
+                source,
+            })?;
     }
     first_commit(dir, message).map_err(|error| Error::Git {
         doing: "make the demo repository".to_owned(),
@@ -24,7 +27,10 @@ pub fn create_repository(dir: &Path, files: &[(&str, &str)], message: &str) -> R
 
 fn first_commit(dir: &Path, message: &str) -> Result<(), git2::Error> {
     let mut options = RepositoryInitOptions::new();
-    options.no_reinit(true).initial_head("main").external_template(false);
+    options
+        .no_reinit(true)
+        .initial_head("main")
+        .external_template(false);
     let repository = git2::Repository::init_opts(dir, &options)?;
     let mut config = repository.config()?;
     config.set_str("user.name", "Milton Demo")?;

@@ -21,24 +21,42 @@ pub struct Void {
 
 impl Void {
     fn new(reason: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { reason: reason.into(), hint: hint.into() }
+        Self {
+            reason: reason.into(),
+            hint: hint.into(),
+        }
     }
 }
 
 /// Checks everything again, at the moment of approval, against git and the run's folder.
-pub fn check(run: &RunState, git: &dyn Git, folder: &Path, tree: &Oid, typed: &str) -> Result<Approval, Void> {
+pub fn check(
+    run: &RunState,
+    git: &dyn Git,
+    folder: &Path,
+    tree: &Oid,
+    typed: &str,
+) -> Result<Approval, Void> {
     if let Some(need) = needs(run).first() {
-        return Err(Void::new(format!("not approved: {}", in_words(need)), "A lists everything that is open"));
+        return Err(Void::new(
+            format!("not approved: {}", in_words(need)),
+            "A lists everything that is open",
+        ));
     }
     let (Some(base), Some(commit), Some(current)) = (&run.base, &run.commit, &run.tree) else {
         return Err(Void::new("not approved: there is no commit", ""));
     };
     if current != tree {
-        return Err(Void::new("not approved: the tree changed since it was on screen", "look at the change again"));
+        return Err(Void::new(
+            "not approved: the tree changed since it was on screen",
+            "look at the change again",
+        ));
     }
     let expected: String = tree.as_str().chars().take(TYPED_CHARACTERS).collect();
     if typed != expected {
-        return Err(Void::new("not approved: that is not the beginning of the tree id", "type its first 4 characters"));
+        return Err(Void::new(
+            "not approved: that is not the beginning of the tree id",
+            "type its first 4 characters",
+        ));
     }
     let diff_sha256 = same_objects(run, git, base, commit)?;
     Ok(Approval {
@@ -46,7 +64,10 @@ pub fn check(run: &RunState, git: &dyn Git, folder: &Path, tree: &Oid, typed: &s
         commit: commit.clone(),
         tree: tree.clone(),
         diff_sha256,
-        policy_sha256: run.policy.as_ref().map_or_else(|| Digest::of(b""), |policy| policy.digest.clone()),
+        policy_sha256: run
+            .policy
+            .as_ref()
+            .map_or_else(|| Digest::of(b""), |policy| policy.digest.clone()),
         test_log_sha256: same_log(run, folder)?,
         by: git.user_name(),
     })
@@ -66,24 +87,46 @@ pub fn same_policy(approval: Approval, now: Option<&Digest>) -> Result<Approval,
 
 fn same_objects(run: &RunState, git: &dyn Git, base: &Oid, commit: &Oid) -> Result<Digest, Void> {
     let again = "look at the branch, then run the change again";
-    let branch = run.branch.as_ref().ok_or_else(|| Void::new("not approved: there is no branch", ""))?;
-    let tip = git.branch_tip(branch).map_err(|error| Void::new(format!("not approved: {error}"), error.hint()))?;
+    let branch = run
+        .branch
+        .as_ref()
+        .ok_or_else(|| Void::new("not approved: there is no branch", ""))?;
+    let tip = git
+        .branch_tip(branch)
+        .map_err(|error| Void::new(format!("not approved: {error}"), error.hint()))?;
     if tip.as_ref() != Some(commit) {
-        return Err(Void::new(format!("not approved: {branch} no longer points at {}", commit.short()), again));
+        return Err(Void::new(
+            format!(
+                "not approved: {branch} no longer points at {}",
+                commit.short()
+            ),
+            again,
+        ));
     }
-    let diff = git.diff(base, commit).map_err(|error| Void::new(format!("not approved: {error}"), error.hint()))?;
+    let diff = git
+        .diff(base, commit)
+        .map_err(|error| Void::new(format!("not approved: {error}"), error.hint()))?;
     let digest = Digest::of(&diff.text);
     if run.diff.as_ref().map(|patch| &patch.sha256) == Some(&digest) {
         Ok(digest)
     } else {
-        Err(Void::new("not approved: the diff is no longer the one that was on screen", again))
+        Err(Void::new(
+            "not approved: the diff is no longer the one that was on screen",
+            again,
+        ))
     }
 }
 
 fn same_log(run: &RunState, folder: &Path) -> Result<Option<Digest>, Void> {
-    let Some(report) = &run.tests else { return Ok(None) };
-    let Some(command) = run.command_of(&report.argv) else { return Ok(None) };
-    let (Some(end), Some(output)) = (&command.end, &command.start.output) else { return Ok(None) };
+    let Some(report) = &run.tests else {
+        return Ok(None);
+    };
+    let Some(command) = run.command_of(&report.argv) else {
+        return Ok(None);
+    };
+    let (Some(end), Some(output)) = (&command.end, &command.start.output) else {
+        return Ok(None);
+    };
     if file_digest(&folder.join(output)).as_ref() == Some(&end.log_sha256) {
         Ok(Some(end.log_sha256.clone()))
     } else {
@@ -108,7 +151,8 @@ fn in_words(need: &Need) -> String {
 
 /// The command that merges exactly the approved commit. Milton prints it and never runs it.
 pub fn merge_command(run: &RunState, approval: &Approval) -> String {
-    let quoted = |text: &str| shlex::try_quote(text).map_or_else(|_| "''".to_owned(), |t| t.into_owned());
+    let quoted =
+        |text: &str| shlex::try_quote(text).map_or_else(|_| "''".to_owned(), |t| t.into_owned());
     let git = format!("git -C {}", quoted(&run.repository));
     let merge = format!("{git} merge --no-ff {}", approval.commit);
     match &run.base_branch {

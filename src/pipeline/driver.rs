@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use crate::error::{Failure, Signal};
 use crate::exec::StopSignal;
 use crate::git::{Base, Built};
+use crate::model::ReviewCommand;
 use crate::model::event::{Gate, PatchRef};
 use crate::model::{Digest, EventKind, Oid, Phase, PhaseOutcome, RunState, Status};
 use crate::pipeline::Update;
@@ -15,7 +16,6 @@ use crate::pipeline::machine::{self, Effect, Input, Stage, State};
 use crate::pipeline::ports::{Clock, Git, Journal, Sandbox};
 use crate::plan::{Draft, Proposal};
 use crate::policy::{Cleared, ClearedProposal, Overrides, Policy};
-use crate::model::ReviewCommand;
 
 /// What a run is asked to do. The proposal's bytes are read by the caller, so that a missing file
 /// is a usage error and not a run.
@@ -116,7 +116,13 @@ pub struct RunEnd {
 
 impl Driver {
     /// A driver for a new run, or for a recorded one that is opened again (`run` holds its state).
-    pub fn new(ports: Ports, human: HumanPolicy, wires: Wires, run: RunState, machine: State) -> Self {
+    pub fn new(
+        ports: Ports,
+        human: HumanPolicy,
+        wires: Wires,
+        run: RunState,
+        machine: State,
+    ) -> Self {
         Self {
             ports,
             human,
@@ -158,8 +164,11 @@ impl Driver {
     async fn work_until_closed(mut self) -> Result<RunEnd, Failure> {
         let outcome = self.work().await;
         // The watcher may already be gone; then there is nobody to tell.
-        let _ = self.wires.updates.send(Update::Closed).await;
-        outcome.map(|()| RunEnd { run: self.run, signal: self.signal })
+        self.wires.updates.send(Update::Closed).await.ok();
+        outcome.map(|()| RunEnd {
+            run: self.run,
+            signal: self.signal,
+        })
     }
 
     async fn work(&mut self) -> Result<(), Failure> {
@@ -280,7 +289,8 @@ impl Driver {
                 (PhaseOutcome::Failed, Input::Failed(status))
             }
         };
-        self.record(EventKind::PhaseFinished { phase, outcome }).await?;
+        self.record(EventKind::PhaseFinished { phase, outcome })
+            .await?;
         Ok(Some(input))
     }
 
@@ -296,12 +306,20 @@ impl Driver {
         })?;
         self.run.apply(&event);
         // A watcher that is gone does not end the run: the record is complete without it.
-        let _ = self.wires.updates.send(Update::Event(Box::new(event))).await;
+        self.wires
+            .updates
+            .send(Update::Event(Box::new(event)))
+            .await
+            .ok();
         Ok(())
     }
 
     pub(super) async fn notice(&mut self, text: &str, hint: &str) -> Result<(), Failure> {
-        self.record(EventKind::Noticed { text: text.to_owned(), hint: hint.to_owned() }).await
+        self.record(EventKind::Noticed {
+            text: text.to_owned(),
+            hint: hint.to_owned(),
+        })
+        .await
     }
 
     /// Writes a patch into the run's folder.
@@ -310,7 +328,11 @@ impl Driver {
             .journal
             .write_file(file, text)
             .map_err(|error| Failure::internal(format!("cannot write {file}: {error}")))?;
-        Ok(PatchRef { file: file.to_owned(), bytes: text.len() as u64, sha256: Digest::of(text) })
+        Ok(PatchRef {
+            file: file.to_owned(),
+            bytes: text.len() as u64,
+            sha256: Digest::of(text),
+        })
     }
 }
 
@@ -327,7 +349,11 @@ pub(super) type StepResult = (Vec<EventKind>, Result<Step, Failure>);
 
 /// A verdict as a fact and as the way on.
 pub(super) fn judged(gate: Gate, verdict: crate::model::Verdict) -> (EventKind, Step) {
-    let step = if verdict.is_allowed() { Step::Done } else { Step::Refused };
+    let step = if verdict.is_allowed() {
+        Step::Done
+    } else {
+        Step::Refused
+    };
     (EventKind::GateJudged { gate, verdict }, step)
 }
 

@@ -195,28 +195,53 @@ fn enter(state: State, stage: Stage) -> (State, Vec<Effect>) {
 fn advance(state: State) -> (State, Vec<Effect>) {
     if state.stopping && state.stage != Stage::Collecting && is_running(state.stage) {
         let has_branch = state.has_branch || state.stage == Stage::Branching;
-        return collect(State { has_branch, ..state }, Status::Stopped);
+        return collect(
+            State {
+                has_branch,
+                ..state
+            },
+            Status::Stopped,
+        );
     }
     match state.stage {
         Stage::Planning => enter(state, Stage::GatingProposal),
         Stage::GatingProposal => enter(state, Stage::Committing),
         Stage::Committing => enter(state, Stage::GatingTree),
         Stage::GatingTree => enter(state, Stage::Branching),
-        Stage::Branching => enter(State { has_branch: true, ..state }, Stage::Testing),
+        Stage::Branching => enter(
+            State {
+                has_branch: true,
+                ..state
+            },
+            Stage::Testing,
+        ),
         Stage::Collecting => collected(state),
         Stage::Ready | Stage::Testing | Stage::Reviewing | Stage::Closed => (state, Vec::new()),
     }
 }
 
 fn collect(state: State, status: Status) -> (State, Vec<Effect>) {
-    let state = State { stage: Stage::Collecting, status: Some(status), ..state };
+    let state = State {
+        stage: Stage::Collecting,
+        status: Some(status),
+        ..state
+    };
     (state, vec![Effect::Collect(status)])
 }
 
 fn collected(state: State) -> (State, Vec<Effect>) {
-    let reviewing = State { stage: Stage::Reviewing, ..state };
+    let reviewing = State {
+        stage: Stage::Reviewing,
+        ..state
+    };
     if state.abandon_at_end {
-        return (State { abandon_at_end: false, ..reviewing }, vec![Effect::Abandon]);
+        return (
+            State {
+                abandon_at_end: false,
+                ..reviewing
+            },
+            vec![Effect::Abandon],
+        );
     }
     // Somebody who pressed Ctrl-C wants his terminal back, not a review.
     if state.attendance == Attendance::Headless || state.stopping {
@@ -228,14 +253,33 @@ fn collected(state: State) -> (State, Vec<Effect>) {
 fn fail(state: State, status: Status) -> (State, Vec<Effect>) {
     match state.stage {
         // The evidence itself could not be written: there is nothing left to fall back on.
-        Stage::Collecting => enter(State { status: Some(Status::InternalError), ..state }, Stage::Closed),
+        Stage::Collecting => enter(
+            State {
+                status: Some(Status::InternalError),
+                ..state
+            },
+            Stage::Closed,
+        ),
         Stage::Planning
         | Stage::GatingProposal
         | Stage::Committing
         | Stage::GatingTree
         | Stage::Branching
-        | Stage::Testing => collect(state, if state.stopping { Status::Stopped } else { status }),
-        Stage::Ready => enter(State { status: Some(status), ..state }, Stage::Closed),
+        | Stage::Testing => collect(
+            state,
+            if state.stopping {
+                Status::Stopped
+            } else {
+                status
+            },
+        ),
+        Stage::Ready => enter(
+            State {
+                status: Some(status),
+                ..state
+            },
+            Stage::Closed,
+        ),
         Stage::Reviewing | Stage::Closed => (state, Vec::new()),
     }
 }
@@ -265,7 +309,13 @@ fn signal(state: State) -> (State, Vec<Effect>) {
         | Stage::GatingTree
         | Stage::Branching
         | Stage::Testing
-        | Stage::Collecting => (State { stopping: true, ..state }, vec![Effect::StopCommand]),
+        | Stage::Collecting => (
+            State {
+                stopping: true,
+                ..state
+            },
+            vec![Effect::StopCommand],
+        ),
     }
 }
 
@@ -275,8 +325,16 @@ fn decided(state: State, decision: Decision) -> (State, Vec<Effect>) {
         Decision::Pending => true,
         Decision::Approved | Decision::ChangesRequested => state.has_branch,
     };
-    let state = State { decision, has_branch, ..state };
-    if state.stopping { enter(state, Stage::Closed) } else { (state, Vec::new()) }
+    let state = State {
+        decision,
+        has_branch,
+        ..state
+    };
+    if state.stopping {
+        enter(state, Stage::Closed)
+    } else {
+        (state, Vec::new())
+    }
 }
 
 fn human(state: State, command: ReviewCommand) -> (State, Vec<Effect>) {
@@ -297,14 +355,24 @@ fn human(state: State, command: ReviewCommand) -> (State, Vec<Effect>) {
         ReviewCommand::Approve { .. } => in_review(state, Effect::Approve(command)),
         ReviewCommand::RequestChanges => in_review(state, Effect::RequestChanges),
         ReviewCommand::Abandon => abandon(state),
-        ReviewCommand::Restore if state.decision == Decision::Abandoned => (state, vec![Effect::Restore]),
-        ReviewCommand::Restore => (state, vec![Effect::Explain("there is no abandoned branch to restore")]),
+        ReviewCommand::Restore if state.decision == Decision::Abandoned => {
+            (state, vec![Effect::Restore])
+        }
+        ReviewCommand::Restore => (
+            state,
+            vec![Effect::Explain("there is no abandoned branch to restore")],
+        ),
     }
 }
 
 fn leave(state: State) -> (State, Vec<Effect>) {
     if is_running(state.stage) {
-        return (state, vec![Effect::Explain("the run still works: Ctrl-C stops it, X abandons it")]);
+        return (
+            state,
+            vec![Effect::Explain(
+                "the run still works: Ctrl-C stops it, X abandons it",
+            )],
+        );
     }
     enter(state, Stage::Closed)
 }
@@ -321,17 +389,32 @@ fn in_review(state: State, effect: Effect) -> (State, Vec<Effect>) {
     if state.stage == Stage::Reviewing {
         undecided_only(state, effect)
     } else {
-        (state, vec![Effect::Explain("the run has not come to its review yet")])
+        (
+            state,
+            vec![Effect::Explain("the run has not come to its review yet")],
+        )
     }
 }
 
 fn rerun(state: State) -> (State, Vec<Effect>) {
-    let reviewable = matches!(state.status, Some(Status::Success | Status::TestFailure | Status::Stopped));
+    let reviewable = matches!(
+        state.status,
+        Some(Status::Success | Status::TestFailure | Status::Stopped)
+    );
     if state.stage != Stage::Reviewing || state.decision != Decision::Pending {
         in_review(state, Effect::Explain("the tests run already"))
     } else if reviewable && state.has_branch {
-        let state = State { stage: Stage::Testing, ..state };
-        (state, vec![Effect::RecordAct(ReviewCommand::RerunTests), Effect::RunTests])
+        let state = State {
+            stage: Stage::Testing,
+            ..state
+        };
+        (
+            state,
+            vec![
+                Effect::RecordAct(ReviewCommand::RerunTests),
+                Effect::RunTests,
+            ],
+        )
     } else {
         (state, vec![Effect::Explain("there is no commit to test")])
     }
@@ -339,7 +422,11 @@ fn rerun(state: State) -> (State, Vec<Effect>) {
 
 fn abandon(state: State) -> (State, Vec<Effect>) {
     if is_running(state.stage) {
-        let state = State { stopping: true, abandon_at_end: true, ..state };
+        let state = State {
+            stopping: true,
+            abandon_at_end: true,
+            ..state
+        };
         return (state, vec![Effect::StopCommand]);
     }
     undecided_only(state, Effect::Abandon)

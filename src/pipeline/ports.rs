@@ -3,7 +3,6 @@
 //! The real parts are implemented here by delegation; tests wrap them to make one call fail. These
 //! are the only traits that exist for the sake of tests.
 
-use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
@@ -36,7 +35,11 @@ pub trait Git: Send {
     /// The delta of a commit, re-read from its objects.
     fn delta(&self, base: &Oid, commit: &Oid) -> Result<ChangeSet, git::Error>;
     /// Creates the branch; never moves an existing one.
-    fn create_branch(&self, branch: &Cleared<WorkBranch>, commit: &Cleared<Oid>) -> Result<WorkBranch, git::Error>;
+    fn create_branch(
+        &self,
+        branch: &Cleared<WorkBranch>,
+        commit: &Cleared<Oid>,
+    ) -> Result<WorkBranch, git::Error>;
     /// The text of `git diff base...commit`.
     fn diff(&self, base: &Oid, commit: &Oid) -> Result<DiffText, git::Error>;
     /// Where a work branch points.
@@ -44,7 +47,8 @@ pub trait Git: Send {
     /// Where the base branch points now.
     fn base_tip(&self, branch: &str) -> Result<Option<Oid>, git::Error>;
     /// Removes the branch and keeps its tip; returns the ref that keeps it.
-    fn abandon(&self, branch: &WorkBranch, commit: &Oid, run: &RunId) -> Result<String, git::Error>;
+    fn abandon(&self, branch: &WorkBranch, commit: &Oid, run: &RunId)
+    -> Result<String, git::Error>;
     /// Brings an abandoned branch back.
     fn restore(&self, branch: &WorkBranch, commit: &Oid, run: &RunId) -> Result<(), git::Error>;
     /// Writes the exact tree of a commit into an empty folder.
@@ -79,7 +83,11 @@ impl Git for git::Repository {
     fn delta(&self, base: &Oid, commit: &Oid) -> Result<ChangeSet, git::Error> {
         Self::delta(self, base, commit)
     }
-    fn create_branch(&self, branch: &Cleared<WorkBranch>, commit: &Cleared<Oid>) -> Result<WorkBranch, git::Error> {
+    fn create_branch(
+        &self,
+        branch: &Cleared<WorkBranch>,
+        commit: &Cleared<Oid>,
+    ) -> Result<WorkBranch, git::Error> {
         Self::create_branch(self, branch, commit)
     }
     fn diff(&self, base: &Oid, commit: &Oid) -> Result<DiffText, git::Error> {
@@ -91,7 +99,12 @@ impl Git for git::Repository {
     fn base_tip(&self, branch: &str) -> Result<Option<Oid>, git::Error> {
         Self::base_tip(self, branch)
     }
-    fn abandon(&self, branch: &WorkBranch, commit: &Oid, run: &RunId) -> Result<String, git::Error> {
+    fn abandon(
+        &self,
+        branch: &WorkBranch,
+        commit: &Oid,
+        run: &RunId,
+    ) -> Result<String, git::Error> {
         Self::abandon(self, branch, commit, run)
     }
     fn restore(&self, branch: &WorkBranch, commit: &Oid, run: &RunId) -> Result<(), git::Error> {
@@ -143,7 +156,12 @@ pub trait Sandbox: Send + Sync {
     /// Makes the test view of a commit under `scratch`.
     fn prepare(&self, git: &dyn Git, commit: &Oid, scratch: &Path) -> Result<View, SandboxError>;
     /// Runs one command in it.
-    fn run<'a>(&'a self, spec: CommandSpec, progress: &'a watch::Sender<u64>, stop: &'a StopSignal) -> Running<'a>;
+    fn run<'a>(
+        &'a self,
+        spec: CommandSpec,
+        progress: &'a watch::Sender<u64>,
+        stop: &'a StopSignal,
+    ) -> Running<'a>;
     /// Finds the program of a command: in the view's environment first, never in the checkout.
     fn resolve(&self, name: &str, view: &View, checkout: &Path) -> Result<PathBuf, exec::Error>;
 }

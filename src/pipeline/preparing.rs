@@ -7,8 +7,8 @@ use crate::error::Failure;
 use crate::git::CommitMessage;
 use crate::model::event::Gate;
 use crate::model::{
-    BaseTree, CommandEnd, CommandId, CommandStart, Digest, EventKind, ExitKind, OutputSummary, Risk, Status,
-    Topic, WorkBranch,
+    BaseTree, CommandEnd, CommandId, CommandStart, Digest, EventKind, ExitKind, OutputSummary,
+    Risk, Status, Topic, WorkBranch,
 };
 use crate::pipeline::driver::{Driver, Job, ProposalText, Step, StepResult, judged};
 use crate::plan::{self, Draft, PlanInputs, Proposal};
@@ -30,27 +30,52 @@ impl Driver {
     }
 
     fn try_plan(&mut self, facts: &mut Vec<EventKind>) -> Result<Step, Failure> {
-        let job = self.job.take().ok_or_else(|| Failure::internal("a run without a job"))?;
-        let base = self.ports.git.resolve_base(job.base.as_deref()).map_err(|e| git_failure(&e))?;
-        facts.push(EventKind::BaseResolved { branch: base.branch.clone(), commit: base.commit.clone() });
-        let snapshot = self.ports.git.snapshot(&base.commit).map_err(|e| git_failure(&e))?;
+        let job = self
+            .job
+            .take()
+            .ok_or_else(|| Failure::internal("a run without a job"))?;
+        let base = self
+            .ports
+            .git
+            .resolve_base(job.base.as_deref())
+            .map_err(|e| git_failure(&e))?;
+        facts.push(EventKind::BaseResolved {
+            branch: base.branch.clone(),
+            commit: base.commit.clone(),
+        });
+        let snapshot = self
+            .ports
+            .git
+            .snapshot(&base.commit)
+            .map_err(|e| git_failure(&e))?;
         let policy = match load_policy(&*snapshot, &self.human)? {
             Ok(policy) => policy,
             Err(error) => {
-                let verdict = crate::model::Verdict { violations: vec![error.violation()], ..Default::default() };
+                let verdict = crate::model::Verdict {
+                    violations: vec![error.violation()],
+                    ..Default::default()
+                };
                 let (fact, step) = judged(Gate::Proposal, verdict);
                 facts.push(fact);
                 return Ok(step);
             }
         };
-        facts.push(EventKind::PolicyLoaded { policy: policy.summary(), overrides: policy.active_overrides() });
+        facts.push(EventKind::PolicyLoaded {
+            policy: policy.summary(),
+            overrides: policy.active_overrides(),
+        });
         let proposal = read_proposal(&job)?;
         let draft = plan::draft(&proposal, &*snapshot).map_err(|e| tree_failure(&e))?;
         let goal = plan::goal(&job.request, &proposal);
         let explicit = job.topic.as_deref().or(proposal.topic.as_deref());
-        let asked = plan::topic(&job.request, &goal, explicit, &format!("run-{}", self.run.run.short()));
-        let verification =
-            plan::verification(&*snapshot, job.test.clone(), &proposal.verify).map_err(|e| tree_failure(&e))?;
+        let asked = plan::topic(
+            &job.request,
+            &goal,
+            explicit,
+            &format!("run-{}", self.run.run.short()),
+        );
+        let verification = plan::verification(&*snapshot, job.test.clone(), &proposal.verify)
+            .map_err(|e| tree_failure(&e))?;
         let inputs = PlanInputs {
             request: &job.request,
             proposal: &proposal,
@@ -63,7 +88,10 @@ impl Driver {
         drop(snapshot);
         let preview = plan::render_patch(&draft.changes, PREVIEW_LIMIT);
         let patch = self.write_patch("plan.patch", &preview)?;
-        facts.push(EventKind::PlanMade { plan: Box::new(plan), patch });
+        facts.push(EventKind::PlanMade {
+            plan: Box::new(plan),
+            patch,
+        });
         self.work.branch_name = format!("{}{asked}", WorkBranch::PREFIX);
         self.work.base = Some(base);
         self.work.policy = Some(policy);
@@ -85,9 +113,18 @@ impl Driver {
         let policy = self.work.policy.as_ref().ok_or_else(out_of_order)?;
         let draft = self.work.draft.as_ref().ok_or_else(out_of_order)?;
         let plan = self.run.plan.as_ref().ok_or_else(out_of_order)?;
-        let snapshot = self.ports.git.snapshot(&base.commit).map_err(|e| git_failure(&e))?;
+        let snapshot = self
+            .ports
+            .git
+            .snapshot(&base.commit)
+            .map_err(|e| git_failure(&e))?;
         let mut notes = vec![self.run.request.clone()];
-        notes.extend(self.work.proposal.iter().flat_map(|proposal| proposal.risks.clone()));
+        notes.extend(
+            self.work
+                .proposal
+                .iter()
+                .flat_map(|proposal| proposal.risks.clone()),
+        );
         let proposed = Proposed {
             goal: &plan.goal,
             notes: &notes,
@@ -96,7 +133,9 @@ impl Driver {
             changes: &draft.changes,
             verification: &plan.verification,
         };
-        let gated = policy.gate(&proposed, &*snapshot).map_err(|e| tree_failure(&e))?;
+        let gated = policy
+            .gate(&proposed, &*snapshot)
+            .map_err(|e| tree_failure(&e))?;
         drop(snapshot);
         let (fact, step) = judged(Gate::Proposal, gated.verdict);
         facts.push(fact);
@@ -122,26 +161,56 @@ impl Driver {
         let cleared = self.work.cleared.as_ref().ok_or_else(out_of_order)?;
         let message = self.commit_message();
         let mut add = vec!["git".to_owned(), "add".to_owned(), "--".to_owned()];
-        add.extend(cleared.changes.get().files.iter().map(|file| file.path.clone()));
-        let commit = vec!["git".to_owned(), "commit".to_owned(), "-m".to_owned(), message.subject.clone()];
+        add.extend(
+            cleared
+                .changes
+                .get()
+                .files
+                .iter()
+                .map(|file| file.path.clone()),
+        );
+        let commit = vec![
+            "git".to_owned(),
+            "commit".to_owned(),
+            "-m".to_owned(),
+            message.subject.clone(),
+        ];
         let begun = Instant::now();
-        let built = self.ports.git.build_commit(&base.commit, &cleared.changes, &message);
+        let built = self
+            .ports
+            .git
+            .build_commit(&base.commit, &cleared.changes, &message);
         // Blobs, trees and the commit are one operation of libgit2; it is logged under the two
         // commands of the policy that it stands for.
         self.log_in_process(facts, add, Instant::now(), Ok(String::new()));
-        let said = built.as_ref().map(|built| built.commit.to_string()).map_err(ToString::to_string);
+        let said = built
+            .as_ref()
+            .map(|built| built.commit.to_string())
+            .map_err(ToString::to_string);
         self.log_in_process(facts, commit, begun, said);
         let built = built.map_err(|e| git_failure(&e))?;
-        facts.push(EventKind::CommitBuilt { commit: built.commit.clone(), tree: built.tree.clone() });
+        facts.push(EventKind::CommitBuilt {
+            commit: built.commit.clone(),
+            tree: built.tree.clone(),
+        });
         self.work.built = Some(built);
         Ok(Step::Done)
     }
 
     fn commit_message(&self) -> CommitMessage {
         let goal = self.run.goal().to_owned();
-        let digest = self.run.policy.as_ref().map(|policy| policy.digest.to_string()).unwrap_or_default();
+        let digest = self
+            .run
+            .policy
+            .as_ref()
+            .map(|policy| policy.digest.to_string())
+            .unwrap_or_default();
         let request = self.run.request.trim();
-        let body = if request == goal { String::new() } else { request.to_owned() };
+        let body = if request == goal {
+            String::new()
+        } else {
+            request.to_owned()
+        };
         CommitMessage {
             subject: goal,
             body,
@@ -165,8 +234,16 @@ impl Driver {
         let built = self.work.built.as_ref().ok_or_else(out_of_order)?;
         let cleared = self.work.cleared.as_ref().ok_or_else(out_of_order)?;
         let policy = self.work.policy.as_ref().ok_or_else(out_of_order)?;
-        let actual = self.ports.git.delta(&base.commit, &built.commit).map_err(|e| git_failure(&e))?;
-        let snapshot = self.ports.git.snapshot(&base.commit).map_err(|e| git_failure(&e))?;
+        let actual = self
+            .ports
+            .git
+            .delta(&base.commit, &built.commit)
+            .map_err(|e| git_failure(&e))?;
+        let snapshot = self
+            .ports
+            .git
+            .snapshot(&base.commit)
+            .map_err(|e| git_failure(&e))?;
         let (verdict, permission) = policy
             .recheck(built.commit.clone(), &actual, &cleared.changes, &*snapshot)
             .map_err(|e| tree_failure(&e))?;
@@ -190,17 +267,32 @@ impl Driver {
         let commit = self.work.cleared_commit.as_ref().ok_or_else(out_of_order)?;
         let begun = Instant::now();
         let created = self.ports.git.create_branch(&cleared.branch, commit);
-        let name = created.as_ref().map_or_else(|_| cleared.branch.get().to_string(), ToString::to_string);
+        let name = created
+            .as_ref()
+            .map_or_else(|_| cleared.branch.get().to_string(), ToString::to_string);
         let argv = ["git", "checkout", "-b", &name].map(str::to_owned).to_vec();
-        let said = created.as_ref().map(|_| String::new()).map_err(ToString::to_string);
+        let said = created
+            .as_ref()
+            .map(|_| String::new())
+            .map_err(ToString::to_string);
         self.log_in_process(facts, argv, begun, said);
         let branch = created.map_err(|e| git_failure(&e))?;
         let commit = commit.get().clone();
-        facts.push(EventKind::BranchCreated { branch: branch.clone(), commit: commit.clone() });
+        facts.push(EventKind::BranchCreated {
+            branch: branch.clone(),
+            commit: commit.clone(),
+        });
         let begun = Instant::now();
         let diff = self.ports.git.diff(&base.commit, &commit);
-        let from = base.branch.clone().unwrap_or_else(|| base.commit.short().to_owned());
-        let argv = vec!["git".to_owned(), "diff".to_owned(), format!("{from}...{branch}")];
+        let from = base
+            .branch
+            .clone()
+            .unwrap_or_else(|| base.commit.short().to_owned());
+        let argv = vec![
+            "git".to_owned(),
+            "diff".to_owned(),
+            format!("{from}...{branch}"),
+        ];
         let said = diff
             .as_ref()
             .map(|diff| format!("sha256 {}", Digest::of(&diff.text)))
@@ -208,7 +300,11 @@ impl Driver {
         self.log_in_process(facts, argv, begun, said);
         let diff = diff.map_err(|e| git_failure(&e))?;
         let patch = self.write_patch("diff.patch", &diff.text)?;
-        facts.push(EventKind::DiffWritten { patch, stats: diff.stats, files: diff.files });
+        facts.push(EventKind::DiffWritten {
+            patch,
+            stats: diff.stats,
+            files: diff.files,
+        });
         Ok(Step::Done)
     }
 
@@ -220,8 +316,12 @@ impl Driver {
         begun: Instant,
         said: Result<String, String>,
     ) {
-        let earlier = facts.iter().filter(|f| matches!(f, EventKind::CommandStarted { .. })).count();
-        let id = CommandId(u32::try_from(self.run.commands.len() + earlier + 1).unwrap_or(u32::MAX));
+        let earlier = facts
+            .iter()
+            .filter(|f| matches!(f, EventKind::CommandStarted { .. }))
+            .count();
+        let id =
+            CommandId(u32::try_from(self.run.commands.len() + earlier + 1).unwrap_or(u32::MAX));
         let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         let (exit, out, err) = match said {
             Ok(text) => (ExitKind::Exited { code: 0 }, text, String::new()),
@@ -257,16 +357,25 @@ pub fn load_policy(
     base: &dyn BaseTree,
     human: &super::driver::HumanPolicy,
 ) -> Result<Result<Policy, policy::Error>, Failure> {
-    let entry = base.entry(REPOSITORY_POLICY).map_err(|e| tree_failure(&e))?;
+    let entry = base
+        .entry(REPOSITORY_POLICY)
+        .map_err(|e| tree_failure(&e))?;
     let repository = match &entry {
-        Some(entry) => Some((entry.oid.to_string(), base.blob(&entry.oid).map_err(|e| tree_failure(&e))?)),
+        Some(entry) => Some((
+            entry.oid.to_string(),
+            base.blob(&entry.oid).map_err(|e| tree_failure(&e))?,
+        )),
         None => None,
     };
     let sources = Sources {
-        repository: repository
-            .as_ref()
-            .map(|(oid, text)| RepositoryPolicy { origin: format!("repository {oid}"), text }),
-        user: human.file.as_ref().map(|(path, text)| UserPolicy { path: path.clone(), text }),
+        repository: repository.as_ref().map(|(oid, text)| RepositoryPolicy {
+            origin: format!("repository {oid}"),
+            text,
+        }),
+        user: human.file.as_ref().map(|(path, text)| UserPolicy {
+            path: path.clone(),
+            text,
+        }),
         overrides: human.overrides.clone(),
     };
     Ok(Policy::load(sources))
@@ -277,7 +386,13 @@ fn read_proposal(job: &Job) -> Result<Proposal, Failure> {
         ProposalText::Patch(bytes) => plan::read_patch(bytes),
         ProposalText::Json(bytes) => plan::read_proposal(bytes),
     };
-    read.map_err(|error| Failure::run(Status::PlanError, format!("{}: {error}", job.source), error.hint()))
+    read.map_err(|error| {
+        Failure::run(
+            Status::PlanError,
+            format!("{}: {error}", job.source),
+            error.hint.clone(),
+        )
+    })
 }
 
 /// The topic as the plan shows it; a text that is no topic is refused by the gate, and until then
@@ -286,7 +401,9 @@ fn displayed_topic(asked: &str, run: &crate::model::RunId) -> Topic {
     Topic::parse(asked)
         .ok()
         .or_else(|| Topic::slug(asked))
-        .unwrap_or_else(|| Topic::slug(&format!("run-{}", run.short())).unwrap_or_else(fallback_topic))
+        .unwrap_or_else(|| {
+            Topic::slug(&format!("run-{}", run.short())).unwrap_or_else(fallback_topic)
+        })
 }
 
 #[expect(clippy::expect_used, reason = "a constant that parses, held by a test")]
@@ -298,16 +415,21 @@ fn fallback_topic() -> Topic {
 fn request_risks(policy: &Policy, request: &str) -> Vec<Risk> {
     let mut risks = Vec::new();
     for word in request.split_whitespace() {
-        let word = word.trim_matches(|c: char| !(c.is_alphanumeric() || matches!(c, '.' | '_' | '/' | '-')));
+        let word = word
+            .trim_matches(|c: char| !(c.is_alphanumeric() || matches!(c, '.' | '_' | '/' | '-')));
         let word = word.trim_end_matches('.');
-        if !(word.contains('/') || word.starts_with('.') || word.contains('.')) || word.len() > 200 {
+        if !(word.contains('/') || word.starts_with('.') || word.contains('.')) || word.len() > 200
+        {
             continue;
         }
         if let Some(violation) = policy.judge_path(word).first() {
             risks.push(Risk {
                 id: "request_names_forbidden".to_owned(),
                 subject: word.to_owned(),
-                detail: format!("the request names a path that the policy refuses: {}", violation.detail),
+                detail: format!(
+                    "the request names a path that the policy refuses: {}",
+                    violation.detail
+                ),
             });
         }
     }
@@ -323,8 +445,14 @@ fn apply_failure(draft: &Draft) -> Option<Failure> {
         detail.extend(failure.detail.iter().cloned());
     }
     let message = match draft.failures.len() {
-        1 => format!("the change does not apply to {}: {}", first.path, first.message),
-        n => format!("the change does not apply in {n} places, first {}: {}", first.path, first.message),
+        1 => format!(
+            "the change does not apply to {}: {}",
+            first.path, first.message
+        ),
+        n => format!(
+            "the change does not apply in {n} places, first {}: {}",
+            first.path, first.message
+        ),
     };
     Some(Failure::run(Status::GitError, message, first.hint.clone()).with_detail(detail))
 }

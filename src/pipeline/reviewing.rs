@@ -9,8 +9,8 @@ use crate::evidence;
 use crate::exec::StopSignal;
 use crate::model::event::PatchRef;
 use crate::model::{
-    Comment, Decision, Digest, EventKind, ItemId, Phase, PhaseOutcome, ReviewAct, ReviewCommand, Status,
-    TestOutcome, TestReport, TickedBy, VerificationCommand, WorkBranch,
+    Comment, Decision, Digest, EventKind, ItemId, Phase, PhaseOutcome, ReviewAct, ReviewCommand,
+    Status, TestOutcome, TestReport, TickedBy, VerificationCommand, WorkBranch,
 };
 use crate::pipeline::Update;
 use crate::pipeline::approval;
@@ -30,7 +30,10 @@ const QUOTED_OUTPUT: u64 = 32 << 10;
 impl Driver {
     /// Runs the verification commands, taking the reviewer's commands and signals meanwhile.
     pub(super) async fn run_tests(&mut self) -> Result<Input, Failure> {
-        self.record(EventKind::PhaseStarted { phase: Phase::Tests }).await?;
+        self.record(EventKind::PhaseStarted {
+            phase: Phase::Tests,
+        })
+        .await?;
         let result = self.try_tests().await?;
         let (outcome, input) = match result {
             Ok(report) => {
@@ -53,7 +56,11 @@ impl Driver {
                 (PhaseOutcome::Failed, Input::Failed(status))
             }
         };
-        self.record(EventKind::PhaseFinished { phase: Phase::Tests, outcome }).await?;
+        self.record(EventKind::PhaseFinished {
+            phase: Phase::Tests,
+            outcome,
+        })
+        .await?;
         Ok(input)
     }
 
@@ -67,11 +74,14 @@ impl Driver {
             Prepared::Skipped(report) => return Ok(Ok(report)),
             Prepared::Run(job) => job,
         };
-        self.record(EventKind::SandboxChosen { sandbox: job.view.sandbox.clone() }).await?;
+        self.record(EventKind::SandboxChosen {
+            sandbox: job.view.sandbox.clone(),
+        })
+        .await?;
         let scratch = self.scratch();
         let report = self.drive_tests(*job).await;
         // The view is a copy; losing the chance to remove it costs disk, not correctness.
-        let _ = tokio::task::block_in_place(|| std::fs::remove_dir_all(&scratch));
+        tokio::task::block_in_place(|| std::fs::remove_dir_all(&scratch)).ok();
         report
     }
 
@@ -94,8 +104,14 @@ impl Driver {
         }
         Ok(match ended {
             Ok(Ok(report)) => Ok(report),
-            Ok(Err(error)) => Err(Failure::run(Status::InternalError, error.to_string(), error.hint())),
-            Err(error) => Err(Failure::internal(format!("the test step broke off: {error}"))),
+            Ok(Err(error)) => Err(Failure::run(
+                Status::InternalError,
+                error.to_string(),
+                error.hint(),
+            )),
+            Err(error) => Err(Failure::internal(format!(
+                "the test step broke off: {error}"
+            ))),
         })
     }
 
@@ -104,7 +120,10 @@ impl Driver {
             Note::Fact(kind) => self.record(kind).await,
             Note::Output(command, bytes) => {
                 // Lossy on purpose: the next figure is newer.
-                let _ = self.wires.updates.try_send(Update::Output { command, bytes });
+                self.wires
+                    .updates
+                    .try_send(Update::Output { command, bytes })
+                    .ok();
                 Ok(())
             }
         }
@@ -114,7 +133,10 @@ impl Driver {
         let commands = self.cleared_commands()?;
         let policy = self.work.policy.as_ref().ok_or_else(out_of_order)?;
         if policy.skip_tests() {
-            let argv = commands.first().map(|c| c.get().argv.clone()).unwrap_or_default();
+            let argv = commands
+                .first()
+                .map(|c| c.get().argv.clone())
+                .unwrap_or_default();
             return Ok(Prepared::Skipped(testing::skipped_report(argv)));
         }
         let commit = self.run.commit.clone().ok_or_else(out_of_order)?;
@@ -122,8 +144,14 @@ impl Driver {
         let scratch = self.scratch();
         std::fs::create_dir_all(folder.join("output"))
             .and_then(|()| std::fs::create_dir_all(&scratch))
-            .map_err(|error| Failure::internal(format!("cannot write to {}: {error}", folder.display())))?;
-        self.stop = if self.machine.stopping { self.stop.clone() } else { StopSignal::default() };
+            .map_err(|error| {
+                Failure::internal(format!("cannot write to {}: {error}", folder.display()))
+            })?;
+        self.stop = if self.machine.stopping {
+            self.stop.clone()
+        } else {
+            StopSignal::default()
+        };
         let view = self.ports.sandbox.prepare(&*self.ports.git, &commit, &scratch).map_err(|error| {
             Failure::run(
                 Status::GitError,
@@ -136,7 +164,9 @@ impl Driver {
             view,
             checkout: self.ports.git.root().to_owned(),
             folder,
-            first_id: u32::try_from(self.run.commands.len()).unwrap_or(u32::MAX).saturating_add(1),
+            first_id: u32::try_from(self.run.commands.len())
+                .unwrap_or(u32::MAX)
+                .saturating_add(1),
             timeout: policy.timeout(),
             output_limit: OUTPUT_LIMIT,
             sandbox: self.ports.sandbox.clone(),
@@ -155,8 +185,15 @@ impl Driver {
         let mut cleared = Vec::new();
         for command in &plan.verification {
             cleared.push(policy.judge_verification(command).map_err(|violations| {
-                let why = violations.first().map(|v| v.detail.clone()).unwrap_or_default();
-                Failure::run(Status::BlockedByPolicy, format!("the policy refuses the command now: {why}"), "")
+                let why = violations
+                    .first()
+                    .map(|v| v.detail.clone())
+                    .unwrap_or_default();
+                Failure::run(
+                    Status::BlockedByPolicy,
+                    format!("the policy refuses the command now: {why}"),
+                    "",
+                )
             })?);
         }
         Ok(cleared)
@@ -164,9 +201,18 @@ impl Driver {
 
     fn load_policy_again(&mut self) -> Result<(), Failure> {
         let base = self.run.base.clone().ok_or_else(out_of_order)?;
-        let snapshot = self.ports.git.snapshot(&base).map_err(|e| git_failure(&e))?;
-        let policy = load_policy(&*snapshot, &self.human)?
-            .map_err(|error| Failure::run(Status::BlockedByPolicy, error.to_string(), error.violation().remedy))?;
+        let snapshot = self
+            .ports
+            .git
+            .snapshot(&base)
+            .map_err(|e| git_failure(&e))?;
+        let policy = load_policy(&*snapshot, &self.human)?.map_err(|error| {
+            Failure::run(
+                Status::BlockedByPolicy,
+                error.to_string(),
+                error.violation().remedy,
+            )
+        })?;
         drop(snapshot);
         self.work.policy = Some(policy);
         Ok(())
@@ -178,21 +224,34 @@ impl Driver {
 
     /// Writes the evidence; every run has it, whatever its status.
     pub(super) async fn collect(&mut self, status: Status) -> Result<Input, Failure> {
-        self.record(EventKind::PhaseStarted { phase: Phase::Evidence }).await?;
+        self.record(EventKind::PhaseStarted {
+            phase: Phase::Evidence,
+        })
+        .await?;
         let risks = evidence::risks_after(&self.run);
         if !risks.is_empty() {
             self.record(EventKind::RisksNoted { risks }).await?;
         }
-        self.record(EventKind::ChecklistFilled { items: evidence::checklist(&self.run) }).await?;
+        self.record(EventKind::ChecklistFilled {
+            items: evidence::checklist(&self.run),
+        })
+        .await?;
         let dir = self.ports.journal.folder().display().to_string();
         self.record(EventKind::EvidenceWritten { dir }).await?;
-        self.record(EventKind::PhaseFinished { phase: Phase::Evidence, outcome: PhaseOutcome::Done }).await?;
+        self.record(EventKind::PhaseFinished {
+            phase: Phase::Evidence,
+            outcome: PhaseOutcome::Done,
+        })
+        .await?;
         let mut final_state = self.run.clone();
         final_state.status = Some(status);
         self.write_evidence(&final_state)?;
         self.record(EventKind::RunFinished { status }).await?;
         if self.reaches_review(status) {
-            self.record(EventKind::PhaseStarted { phase: Phase::Review }).await?;
+            self.record(EventKind::PhaseStarted {
+                phase: Phase::Review,
+            })
+            .await?;
         }
         Ok(Input::Done)
     }
@@ -205,7 +264,9 @@ impl Driver {
     fn write_evidence(&self, state: &crate::model::RunState) -> Result<(), Failure> {
         let folder = self.ports.journal.folder();
         let diff = state.diff.as_ref().or(state.plan_patch.as_ref());
-        let diff = diff.map(|patch| read_text(&folder, patch)).unwrap_or_default();
+        let diff = diff
+            .map(|patch| read_text(&folder, patch))
+            .unwrap_or_default();
         let output = state
             .commands
             .iter()
@@ -222,7 +283,11 @@ impl Driver {
     /// A run whose milton was killed gets its evidence when it is next opened.
     pub(super) async fn close_interrupted_run(&mut self) -> Result<(), Failure> {
         self.adopt_branch().await?;
-        let phase = self.run.phases.last().map_or("its start", |p| p.phase.title());
+        let phase = self
+            .run
+            .phases
+            .last()
+            .map_or("its start", |p| p.phase.title());
         let failure = Failure::run(
             Status::Stopped,
             format!("milton was killed during: {phase}"),
@@ -235,7 +300,8 @@ impl Driver {
 
     /// Finds the branch that was created just before milton died, if it points at our commit.
     async fn adopt_branch(&mut self) -> Result<(), Failure> {
-        let (Some(commit), None, Some(plan)) = (&self.run.commit, &self.run.branch, &self.run.plan) else {
+        let (Some(commit), None, Some(plan)) = (&self.run.commit, &self.run.branch, &self.run.plan)
+        else {
             return Ok(());
         };
         let commit = commit.clone();
@@ -243,10 +309,16 @@ impl Driver {
         let candidates = std::iter::once(first.clone()).chain((2..100).map(|n| first.numbered(n)));
         for topic in candidates {
             let branch = WorkBranch::new(topic);
-            let tip = self.ports.git.branch_tip(&branch).map_err(|e| git_failure(&e))?;
+            let tip = self
+                .ports
+                .git
+                .branch_tip(&branch)
+                .map_err(|e| git_failure(&e))?;
             if tip.as_ref() == Some(&commit) {
                 self.machine.has_branch = true;
-                return self.record(EventKind::BranchCreated { branch, commit }).await;
+                return self
+                    .record(EventKind::BranchCreated { branch, commit })
+                    .await;
             }
         }
         Ok(())
@@ -268,8 +340,12 @@ impl Driver {
                 Ok(ReviewAct::FindingRead { finding })
             }
             ReviewCommand::ReadFinding(_) => Err("there is no such finding"),
-            ReviewCommand::Comment(comment) if comment.text.trim().is_empty() => Err("an empty comment is not kept"),
-            ReviewCommand::Comment(comment) => Ok(ReviewAct::Commented { comment: self.numbered(comment) }),
+            ReviewCommand::Comment(comment) if comment.text.trim().is_empty() => {
+                Err("an empty comment is not kept")
+            }
+            ReviewCommand::Comment(comment) => Ok(ReviewAct::Commented {
+                comment: self.numbered(comment),
+            }),
             ReviewCommand::DeleteComment(id) if self.run.comments.contains_key(&id) => {
                 Ok(ReviewAct::CommentDeleted { id })
             }
@@ -289,8 +365,16 @@ impl Driver {
         if item.by() == TickedBy::Machine {
             return Err("milton ticks this item from measured facts; Enter shows them");
         }
-        let tree = self.run.tree.clone().ok_or("there is no tree to tick for")?;
-        Ok(ReviewAct::ItemTicked { item, ticked: !self.run.is_ticked(item), tree })
+        let tree = self
+            .run
+            .tree
+            .clone()
+            .ok_or("there is no tree to tick for")?;
+        Ok(ReviewAct::ItemTicked {
+            item,
+            ticked: !self.run.is_ticked(item),
+            tree,
+        })
     }
 
     fn acknowledge(&self, note: &str) -> Result<ReviewAct, &'static str> {
@@ -300,32 +384,59 @@ impl Driver {
         if self.run.status != Some(Status::TestFailure) {
             return Err("there is no test failure to acknowledge");
         }
-        Ok(ReviewAct::TestFailureAcknowledged { note: note.trim().to_owned(), by: self.ports.git.user_name() })
+        Ok(ReviewAct::TestFailureAcknowledged {
+            note: note.trim().to_owned(),
+            by: self.ports.git.user_name(),
+        })
     }
 
     fn numbered(&self, comment: Comment) -> Comment {
         if comment.id > 0 {
             return comment;
         }
-        let id = self.run.comments.keys().max().map_or(1, |last| last.saturating_add(1));
+        let id = self
+            .run
+            .comments
+            .keys()
+            .max()
+            .map_or(1, |last| last.saturating_add(1));
         Comment { id, ..comment }
     }
 
     /// Approves, if nothing is open and everything is still what was looked at.
-    pub(super) async fn approve(&mut self, command: ReviewCommand) -> Result<Option<Input>, Failure> {
+    pub(super) async fn approve(
+        &mut self,
+        command: ReviewCommand,
+    ) -> Result<Option<Input>, Failure> {
         let ReviewCommand::Approve { tree, typed } = command else {
             return Ok(None);
         };
         if self.work.policy.is_none() {
             self.load_policy_again()?;
         }
-        let policy = self.work.policy.as_ref().map(|policy| policy.summary().digest);
-        let checked = approval::check(&self.run, &*self.ports.git, &self.ports.journal.folder(), &tree, &typed)
-            .and_then(|approval| approval::same_policy(approval, policy.as_ref()));
+        let policy = self
+            .work
+            .policy
+            .as_ref()
+            .map(|policy| policy.summary().digest);
+        let checked = approval::check(
+            &self.run,
+            &*self.ports.git,
+            &self.ports.journal.folder(),
+            &tree,
+            &typed,
+        )
+        .and_then(|approval| approval::same_policy(approval, policy.as_ref()));
         match checked {
             Ok(approval) => {
                 let merge_command = approval::merge_command(&self.run, &approval);
-                self.record(EventKind::Reviewed { act: ReviewAct::Approved { approval, merge_command } }).await?;
+                self.record(EventKind::Reviewed {
+                    act: ReviewAct::Approved {
+                        approval,
+                        merge_command,
+                    },
+                })
+                .await?;
                 self.finish_review().await?;
                 Ok(Some(Input::Decided(Decision::Approved)))
             }
@@ -339,7 +450,10 @@ impl Driver {
     /// Sends the comments back to the proposer.
     pub(super) async fn request_changes(&mut self) -> Result<Input, Failure> {
         let by = self.ports.git.user_name();
-        self.record(EventKind::Reviewed { act: ReviewAct::ChangesRequested { by } }).await?;
+        self.record(EventKind::Reviewed {
+            act: ReviewAct::ChangesRequested { by },
+        })
+        .await?;
         self.finish_review().await?;
         Ok(Input::Decided(Decision::ChangesRequested))
     }
@@ -348,16 +462,23 @@ impl Driver {
     pub(super) async fn abandon(&mut self) -> Result<Option<Input>, Failure> {
         let by = self.ports.git.user_name();
         let kept = match (&self.run.branch, &self.run.commit) {
-            (Some(branch), Some(commit)) => match self.ports.git.abandon(branch, commit, &self.run.run) {
-                Ok(kept_as) => Some(kept_as),
-                Err(error) => {
-                    self.notice(&format!("not abandoned: {error}"), &error.hint()).await?;
-                    return Ok(self.machine.stopping.then_some(Input::Signal));
+            (Some(branch), Some(commit)) => {
+                match self.ports.git.abandon(branch, commit, &self.run.run) {
+                    Ok(kept_as) => Some(kept_as),
+                    Err(error) => {
+                        self.notice(&format!("not abandoned: {error}"), &error.hint())
+                            .await?;
+                        return Ok(self.machine.stopping.then_some(Input::Signal));
+                    }
                 }
-            },
+            }
             (None, _) | (_, None) => None,
         };
-        let act = ReviewAct::Abandoned { branch: self.run.branch.clone(), kept_as: kept, by };
+        let act = ReviewAct::Abandoned {
+            branch: self.run.branch.clone(),
+            kept_as: kept,
+            by,
+        };
         self.record(EventKind::Reviewed { act }).await?;
         self.finish_review().await?;
         Ok(Some(Input::Decided(Decision::Abandoned)))
@@ -366,15 +487,20 @@ impl Driver {
     /// Brings an abandoned branch back.
     pub(super) async fn restore(&mut self) -> Result<Option<Input>, Failure> {
         let by = self.ports.git.user_name();
-        let (Some(branch), Some(commit)) = (self.run.branch.clone(), self.run.commit.clone()) else {
+        let (Some(branch), Some(commit)) = (self.run.branch.clone(), self.run.commit.clone())
+        else {
             self.notice("this run never had a branch", "").await?;
             return Ok(None);
         };
         if let Err(error) = self.ports.git.restore(&branch, &commit, &self.run.run) {
-            self.notice(&format!("not restored: {error}"), &error.hint()).await?;
+            self.notice(&format!("not restored: {error}"), &error.hint())
+                .await?;
             return Ok(None);
         }
-        self.record(EventKind::Reviewed { act: ReviewAct::Restored { branch, commit, by } }).await?;
+        self.record(EventKind::Reviewed {
+            act: ReviewAct::Restored { branch, commit, by },
+        })
+        .await?;
         self.finish_review().await?;
         Ok(Some(Input::Decided(Decision::Pending)))
     }
@@ -393,7 +519,9 @@ impl Driver {
         for effect in self.take_effects() {
             match effect {
                 crate::pipeline::machine::Effect::StopCommand => self.stop.stop(),
-                crate::pipeline::machine::Effect::RecordAct(command) => self.record_act(command).await?,
+                crate::pipeline::machine::Effect::RecordAct(command) => {
+                    self.record_act(command).await?
+                }
                 crate::pipeline::machine::Effect::Explain(text) => self.notice(text, "").await?,
                 // While tests run the machine asks for nothing else; keep its order if it ever does.
                 other => self.put_back(other),
@@ -410,17 +538,23 @@ enum Prepared {
 }
 
 fn read_text(folder: &std::path::Path, patch: &PatchRef) -> String {
-    std::fs::read(folder.join(&patch.file)).map(|b| String::from_utf8_lossy(&b).into_owned()).unwrap_or_default()
+    std::fs::read(folder.join(&patch.file))
+        .map(|b| String::from_utf8_lossy(&b).into_owned())
+        .unwrap_or_default()
 }
 
 /// The last part of an output file; the beginning of a long one is in the file itself.
 fn read_tail(path: &std::path::Path) -> String {
     use std::io::{Read as _, Seek as _, SeekFrom};
-    let Ok(mut file) = std::fs::File::open(path) else { return String::new() };
+    let Ok(mut file) = std::fs::File::open(path) else {
+        return String::new();
+    };
     let size = file.metadata().map_or(0, |m| m.len());
     let mut bytes = Vec::new();
     let from = size.saturating_sub(QUOTED_OUTPUT);
-    let read = file.seek(SeekFrom::Start(from)).and_then(|_| file.take(QUOTED_OUTPUT).read_to_end(&mut bytes));
+    let read = file
+        .seek(SeekFrom::Start(from))
+        .and_then(|_| file.take(QUOTED_OUTPUT).read_to_end(&mut bytes));
     if read.is_err() {
         return String::new();
     }

@@ -9,8 +9,8 @@ use tokio::sync::{mpsc, watch};
 use crate::exec::report::{self, Reading};
 use crate::exec::{CommandSpec, Finished, StopSignal, View};
 use crate::model::{
-    CommandEnd, CommandId, CommandOrigin, CommandStart, Digest, EventKind, ExitKind, OutputSummary, TestOutcome,
-    TestReport, VerificationCommand,
+    CommandEnd, CommandId, CommandOrigin, CommandStart, Digest, EventKind, ExitKind, OutputSummary,
+    TestOutcome, TestReport, VerificationCommand,
 };
 use crate::pipeline::ports::Sandbox;
 use crate::policy::Cleared;
@@ -50,11 +50,17 @@ pub enum Note {
 }
 
 /// Runs the commands in order; the first that fails ends the list. Returns the suite's report.
-pub async fn run(job: TestJob, notes: mpsc::Sender<Note>) -> Result<TestReport, crate::exec::Error> {
+pub async fn run(
+    job: TestJob,
+    notes: mpsc::Sender<Note>,
+) -> Result<TestReport, crate::exec::Error> {
     let begun = Instant::now();
     let mut report: Option<TestReport> = None;
     for (index, command) in job.commands.iter().enumerate() {
-        let id = CommandId(job.first_id.saturating_add(u32::try_from(index).unwrap_or(u32::MAX)));
+        let id = CommandId(
+            job.first_id
+                .saturating_add(u32::try_from(index).unwrap_or(u32::MAX)),
+        );
         let remaining = (job.timeout * TOTAL_BUDGET).saturating_sub(begun.elapsed());
         let command = command.get();
         let ended = run_one(&job, id, command, remaining.min(job.timeout), &notes).await?;
@@ -98,13 +104,23 @@ async fn run_one(
         Ok(found) => found,
         Err(error) if command.origin == CommandOrigin::Proposal => {
             let reason = format!("not run: {error}");
-            tell(notes, EventKind::VerificationSkipped { argv: command.argv.clone(), reason }).await;
+            tell(
+                notes,
+                EventKind::VerificationSkipped {
+                    argv: command.argv.clone(),
+                    reason,
+                },
+            )
+            .await;
             return Ok(Ended::Extra);
         }
         Err(error) => return Ok(Ended::Suite(not_started(command, &error))),
     };
     let output = format!("output/{:03}.log", id.0);
-    let report_file = job.folder.join("output").join(format!("{:03}.junit.xml", id.0));
+    let report_file = job
+        .folder
+        .join("output")
+        .join(format!("{:03}.junit.xml", id.0));
     report::clear(&report_file)?;
     let instrumented = report::instrument(&argv, &report_file);
     let mut env = job.view.env.clone();
@@ -132,11 +148,23 @@ async fn run_one(
         Ok(finished) => finished,
         // The command's record must not stay open when its output could not be kept.
         Err(error) => {
-            tell(notes, EventKind::CommandFinished { end: broken_end(id, &error) }).await;
+            tell(
+                notes,
+                EventKind::CommandFinished {
+                    end: broken_end(id, &error),
+                },
+            )
+            .await;
             return Err(error);
         }
     };
-    tell(notes, EventKind::CommandFinished { end: end_of(id, &finished) }).await;
+    tell(
+        notes,
+        EventKind::CommandFinished {
+            end: end_of(id, &finished),
+        },
+    )
+    .await;
     if command.is_suite {
         Ok(Ended::Suite(report::read(&Reading {
             argv: &command.argv,
@@ -155,7 +183,10 @@ async fn run_one(
 
 /// The program of a command, and the argv to run. Where there is no `pytest` script but a Python,
 /// pytest is started as its module; the record shows what was really run.
-fn find_program(job: &TestJob, argv: &[String]) -> Result<(Vec<String>, PathBuf), crate::exec::Error> {
+fn find_program(
+    job: &TestJob,
+    argv: &[String],
+) -> Result<(Vec<String>, PathBuf), crate::exec::Error> {
     let name = argv.first().map_or("", String::as_str);
     let find = |name: &str| job.sandbox.resolve(name, &job.view, &job.checkout);
     let missing = match find(name) {
@@ -192,7 +223,7 @@ async fn watched(
                 if changed.is_ok() {
                     let bytes = *grown.borrow_and_update();
                     // Full or closed: nothing is lost, see above.
-                    let _ = notes.try_send(Note::Output(id, bytes));
+                    notes.try_send(Note::Output(id, bytes)).ok();
                 }
             }
         }
@@ -201,7 +232,7 @@ async fn watched(
 
 async fn tell(notes: &mpsc::Sender<Note>, fact: EventKind) {
     // The driver holds the receiver until this job ends.
-    let _ = notes.send(Note::Fact(fact)).await;
+    notes.send(Note::Fact(fact)).await.ok();
 }
 
 fn end_of(id: CommandId, finished: &Finished) -> CommandEnd {
@@ -218,7 +249,9 @@ fn end_of(id: CommandId, finished: &Finished) -> CommandEnd {
 fn broken_end(id: CommandId, error: &crate::exec::Error) -> CommandEnd {
     CommandEnd {
         id,
-        exit: ExitKind::NotStarted { reason: error.to_string() },
+        exit: ExitKind::NotStarted {
+            reason: error.to_string(),
+        },
         duration_ms: 0,
         stdout: OutputSummary::empty(),
         stderr: OutputSummary::empty(),
@@ -249,8 +282,14 @@ fn not_started(command: &VerificationCommand, error: &crate::exec::Error) -> Tes
 }
 
 fn nothing_to_run(commands: &[Cleared<VerificationCommand>]) -> TestReport {
-    let argv = commands.first().map(|command| command.get().argv.clone()).unwrap_or_default();
-    TestReport { reason: "no test command was run".to_owned(), ..empty_report(argv, TestOutcome::NoneCounted) }
+    let argv = commands
+        .first()
+        .map(|command| command.get().argv.clone())
+        .unwrap_or_default();
+    TestReport {
+        reason: "no test command was run".to_owned(),
+        ..empty_report(argv, TestOutcome::NoneCounted)
+    }
 }
 
 /// The report of a suite that was switched off by the human's own override.

@@ -166,7 +166,7 @@ impl Policy {
     }
 
     /// A verification command has to be allowed, and has to verify something.
-    fn judge_verification(
+    pub fn judge_verification(
         &self,
         command: &VerificationCommand,
     ) -> Result<Cleared<VerificationCommand>, Vec<Violation>> {

@@ -1,7 +1,11 @@
 //! A hermetic place for one test: its own HOME, run store and repository; nothing of the machine's
 //! git configuration.
 
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "test helpers")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "test helpers"
+)]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -26,7 +30,11 @@ pub struct Called {
 impl Called {
     /// The verdict object: the last line of JSON Lines output.
     pub fn verdict(&self) -> Value {
-        let last = self.out.lines().last().unwrap_or_else(|| panic!("no output; stderr: {}", self.err));
+        let last = self
+            .out
+            .lines()
+            .last()
+            .unwrap_or_else(|| panic!("no output; stderr: {}", self.err));
         serde_json::from_str(last).unwrap_or_else(|e| panic!("{e}: {last}\nstderr: {}", self.err))
     }
 
@@ -34,7 +42,10 @@ impl Called {
     pub fn rules(&self) -> Vec<String> {
         let verdict = self.verdict();
         let violations = verdict["violations"].as_array().unwrap();
-        violations.iter().map(|v| v["rule"].as_str().unwrap().to_owned()).collect()
+        violations
+            .iter()
+            .map(|v| v["rule"].as_str().unwrap().to_owned())
+            .collect()
     }
 }
 
@@ -43,8 +54,14 @@ impl Environment {
     pub fn with_project() -> Self {
         let environment = Self::empty();
         environment.write("calc.py", "def add(a, b):\n    return a + b\n");
-        environment.write("tests/test_calc.py", "from calc import add\n\n\ndef test_add():\n    assert add(1, 2) == 3\n");
-        environment.write("pytest.ini", "[pytest]\npythonpath = .\ntestpaths = tests\n");
+        environment.write(
+            "tests/test_calc.py",
+            "from calc import add\n\n\ndef test_add():\n    assert add(1, 2) == 3\n",
+        );
+        environment.write(
+            "pytest.ini",
+            "[pytest]\npythonpath = .\ntestpaths = tests\n",
+        );
         environment.commit("start");
         environment
     }
@@ -52,7 +69,10 @@ impl Environment {
     /// A place with an empty repository.
     pub fn empty() -> Self {
         let root = tempfile::tempdir().unwrap();
-        let environment = Self { root, variables: Vec::new() };
+        let environment = Self {
+            root,
+            variables: Vec::new(),
+        };
         std::fs::create_dir_all(environment.home()).unwrap();
         std::fs::create_dir_all(environment.repo()).unwrap();
         std::fs::write(
@@ -101,8 +121,14 @@ impl Environment {
     /// Runs git in the repository; it must succeed.
     pub fn git(&self, arguments: &[&str]) -> String {
         let output = self.try_git(arguments);
-        assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+        assert!(
+            output.status.success(),
+            "git {arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8_lossy(&output.stdout)
+            .trim_end()
+            .to_owned()
     }
 
     pub fn try_git(&self, arguments: &[&str]) -> Output {
@@ -128,7 +154,10 @@ impl Environment {
     /// The command for milton, in the repository.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_milton"));
-        command.args(arguments).current_dir(self.repo()).stdin(Stdio::null());
+        command
+            .args(arguments)
+            .current_dir(self.repo())
+            .stdin(Stdio::null());
         self.dress(&mut command);
         command
     }
@@ -155,7 +184,15 @@ impl Environment {
 
     /// `milton run … --patch -` headless with JSON output.
     pub fn run_patch(&self, patch: &str, more: &[&str]) -> Called {
-        let mut arguments = vec!["run", "Change the calculator", "--patch", "-", "--headless", "--format", "json"];
+        let mut arguments = vec![
+            "run",
+            "Change the calculator",
+            "--patch",
+            "-",
+            "--headless",
+            "--format",
+            "json",
+        ];
         arguments.extend(more);
         self.milton_with_input(&arguments, patch.as_bytes())
     }
@@ -169,7 +206,11 @@ impl Environment {
 
     /// Starts milton without waiting.
     pub fn start(&self, arguments: &[&str]) -> Child {
-        self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        self.command(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
     }
 
     /// Everything of the repository that milton must not change, as one comparable map: refs but
@@ -177,9 +218,26 @@ impl Environment {
     pub fn digest(&self) -> BTreeMap<String, Vec<u8>> {
         let mut map = BTreeMap::new();
         let refs = self.git(&["for-each-ref", "--format=%(refname) %(objectname)"]);
-        let own = |line: &&str| !line.contains("refs/heads/self-upgrade/") && !line.starts_with("refs/milton/");
-        map.insert("refs".to_owned(), refs.lines().filter(own).collect::<Vec<_>>().join("\n").into_bytes());
-        for name in ["HEAD", "index", "config", "packed-refs", "logs/HEAD", "logs/refs/heads/main", "logs/refs/stash"] {
+        let own = |line: &&str| {
+            !line.contains("refs/heads/self-upgrade/") && !line.starts_with("refs/milton/")
+        };
+        map.insert(
+            "refs".to_owned(),
+            refs.lines()
+                .filter(own)
+                .collect::<Vec<_>>()
+                .join("\n")
+                .into_bytes(),
+        );
+        for name in [
+            "HEAD",
+            "index",
+            "config",
+            "packed-refs",
+            "logs/HEAD",
+            "logs/refs/heads/main",
+            "logs/refs/stash",
+        ] {
             if let Ok(bytes) = std::fs::read(self.repo().join(".git").join(name)) {
                 map.insert(format!(".git/{name}"), bytes);
             }
@@ -191,8 +249,10 @@ impl Environment {
 
     /// The folder of the newest run.
     pub fn newest_run(&self) -> PathBuf {
-        let mut runs: Vec<PathBuf> =
-            std::fs::read_dir(self.state().join("runs")).unwrap().map(|e| e.unwrap().path()).collect();
+        let mut runs: Vec<PathBuf> = std::fs::read_dir(self.state().join("runs"))
+            .unwrap()
+            .map(|e| e.unwrap().path())
+            .collect();
         runs.sort();
         runs.pop().expect("there is a run")
     }

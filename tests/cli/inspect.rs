@@ -9,15 +9,28 @@ use crate::proposals::{BREAKING, GOOD};
 fn the_runs_of_a_repository_are_listed_newest_first() {
     let place = Environment::with_project();
     let called = place.milton(&["list"]);
-    assert!(called.out.contains("no runs yet") && called.code == 0, "{}", called.out);
+    assert!(
+        called.out.contains("no runs yet") && called.code == 0,
+        "{}",
+        called.out
+    );
     assert_eq!(place.run_patch(GOOD, &["--topic", "first"]).code, 0);
     assert_eq!(place.run_patch(BREAKING, &["--topic", "second"]).code, 21);
     let called = place.milton(&["list", "--format", "json"]);
     let runs: Value = serde_json::from_str(called.out.trim()).unwrap();
-    let branches: Vec<&str> = runs.as_array().unwrap().iter().map(|r| r["branch"].as_str().unwrap()).collect();
+    let branches: Vec<&str> = runs
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| r["branch"].as_str().unwrap())
+        .collect();
     assert_eq!(branches, ["self-upgrade/second", "self-upgrade/first"]);
     let alone = place.milton(&[]);
-    assert!(alone.out.contains("self-upgrade/first") && alone.out.contains("TEST_FAILURE"), "{}", alone.out);
+    assert!(
+        alone.out.contains("self-upgrade/first") && alone.out.contains("TEST_FAILURE"),
+        "{}",
+        alone.out
+    );
 }
 
 #[test]
@@ -32,8 +45,13 @@ fn the_evidence_of_a_run_can_be_shown_in_every_form() {
         let evidence: Value = serde_json::from_str(&called.out).unwrap();
         assert_eq!(evidence["commit"], verdict["commit"]);
     }
-    let markdown = place.milton(&["show", "latest", "--format", "markdown"]).out;
-    assert!(markdown.contains("- [x] Tests pass") && markdown.contains("- [ ] No secrets exposed"), "{markdown}");
+    let markdown = place
+        .milton(&["show", "latest", "--format", "markdown"])
+        .out;
+    assert!(
+        markdown.contains("- [x] Tests pass") && markdown.contains("- [ ] No secrets exposed"),
+        "{markdown}"
+    );
     assert_eq!(place.milton(&["show", "nonsense"]).code, 2);
 }
 
@@ -42,7 +60,15 @@ fn doctor_says_what_works_here() {
     let place = Environment::with_project();
     let called = place.milton(&["doctor"]);
     assert_eq!(called.code, 0, "{}\n{}", called.out, called.err);
-    for word in ["repository", "git user", "run store", "policy", "commands", "pytest", "fallback"] {
+    for word in [
+        "repository",
+        "git user",
+        "run store",
+        "policy",
+        "commands",
+        "pytest",
+        "fallback",
+    ] {
         assert!(called.out.contains(word), "{word}: {}", called.out);
     }
 }
@@ -52,7 +78,11 @@ fn the_demo_runs_a_complete_upgrade() {
     let place = Environment::empty();
     let called = place.milton(&["demo", "--headless"]);
     assert_eq!(called.code, 0, "{}\n{}", called.out, called.err);
-    assert!(called.out.contains("self-upgrade/round-half-up") && called.out.contains("SUCCESS"), "{}", called.out);
+    assert!(
+        called.out.contains("self-upgrade/round-half-up") && called.out.contains("SUCCESS"),
+        "{}",
+        called.out
+    );
 }
 
 #[test]
@@ -62,13 +92,29 @@ fn the_demo_works_without_pytest_and_says_so() {
     let tools = place.root().join("tools");
     std::fs::create_dir(&tools).unwrap();
     for tool in ["sh", "grep", "true"] {
-        let found = ["/bin", "/usr/bin"].iter().map(|d| std::path::Path::new(d).join(tool)).find(|p| p.exists()).unwrap();
+        let found = ["/bin", "/usr/bin"]
+            .iter()
+            .map(|d| std::path::Path::new(d).join(tool))
+            .find(|p| p.exists())
+            .unwrap();
         std::os::unix::fs::symlink(found, tools.join(tool)).unwrap();
     }
-    let output = place.command(&["demo", "--headless"]).env("PATH", &tools).output().unwrap();
+    let output = place
+        .command(&["demo", "--headless"])
+        .env("PATH", &tools)
+        .output()
+        .unwrap();
     let out = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(output.status.code(), Some(0), "{out}\n{}", String::from_utf8_lossy(&output.stderr));
-    assert!(out.contains("pip install pytest") && out.contains("SUCCESS"), "{out}");
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{out}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(
+        out.contains("pip install pytest") && out.contains("SUCCESS"),
+        "{out}"
+    );
 }
 
 #[test]
@@ -83,7 +129,11 @@ fn wrong_usage_is_exit_2_with_a_hint() {
         &["review", "no-such-run"],
     ] {
         let called = place.milton(arguments);
-        assert_eq!(called.code, 2, "{arguments:?}: {}\n{}", called.out, called.err);
+        assert_eq!(
+            called.code, 2,
+            "{arguments:?}: {}\n{}",
+            called.out, called.err
+        );
         assert!(!called.err.is_empty(), "{arguments:?}");
     }
 }
@@ -106,5 +156,9 @@ fn completions_and_the_manual_page_are_printed() {
         assert!(called.code == 0 && called.out.contains("milton"), "{shell}");
     }
     let called = place.milton(&["man"]);
-    assert!(called.code == 0 && called.out.contains(".TH milton"), "{}", called.out);
+    assert!(
+        called.code == 0 && called.out.contains(".TH milton"),
+        "{}",
+        called.out
+    );
 }

@@ -20,19 +20,48 @@ fn a_good_change_ends_in_success_on_its_own_branch() {
     assert_eq!(verdict["tests"]["failed"], 0);
     assert_eq!(verdict["tests"]["exit"], 0);
     assert_eq!(verdict["sandbox"]["tier"], "fallback");
-    assert!(!verdict["sandbox"]["gaps"].as_array().unwrap().is_empty(), "the gaps are named");
-    let ticked: Vec<bool> =
-        verdict["checklist"].as_array().unwrap().iter().map(|i| i["ticked"].as_bool().unwrap()).collect();
-    assert_eq!(ticked, [true, true, true, false, false, false], "machine items ticked, human items open");
+    assert!(
+        !verdict["sandbox"]["gaps"].as_array().unwrap().is_empty(),
+        "the gaps are named"
+    );
+    let ticked: Vec<bool> = verdict["checklist"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|i| i["ticked"].as_bool().unwrap())
+        .collect();
+    assert_eq!(
+        ticked,
+        [true, true, true, false, false, false],
+        "machine items ticked, human items open"
+    );
 
-    assert_eq!(place.git(&["rev-parse", "self-upgrade/calc-int"]), verdict["commit"].as_str().unwrap());
-    assert_eq!(place.git(&["rev-parse", "self-upgrade/calc-int^"]), place.git(&["rev-parse", "main"]));
+    assert_eq!(
+        place.git(&["rev-parse", "self-upgrade/calc-int"]),
+        verdict["commit"].as_str().unwrap()
+    );
+    assert_eq!(
+        place.git(&["rev-parse", "self-upgrade/calc-int^"]),
+        place.git(&["rev-parse", "main"])
+    );
     let message = place.git(&["log", "-1", "--format=%B", "self-upgrade/calc-int"]);
     for trailer in ["Milton-Run: ", "Milton-Policy: ", "Proposed-by: "] {
         assert!(message.contains(trailer), "{message}");
     }
-    assert_eq!(place.git(&["log", "-1", "--format=%an <%ae>|%cn", "self-upgrade/calc-int"]), "Test Person <test@example.com>|Test Person");
-    assert_eq!(place.digest(), before, "nothing else of the repository changed");
+    assert_eq!(
+        place.git(&[
+            "log",
+            "-1",
+            "--format=%an <%ae>|%cn",
+            "self-upgrade/calc-int"
+        ]),
+        "Test Person <test@example.com>|Test Person"
+    );
+    assert_eq!(
+        place.digest(),
+        before,
+        "nothing else of the repository changed"
+    );
     assert_eq!(place.git(&["fsck", "--strict"]), "");
 }
 
@@ -42,7 +71,10 @@ fn the_recorded_diff_is_what_git_prints() {
     let called = place.run_patch(GOOD, &["--topic", "x"]);
     assert_eq!(called.code, 0, "{}", called.err);
     let theirs = place.try_git(&["diff", "main...self-upgrade/x"]).stdout;
-    assert_eq!(std::fs::read(place.newest_run().join("diff.patch")).unwrap(), theirs);
+    assert_eq!(
+        std::fs::read(place.newest_run().join("diff.patch")).unwrap(),
+        theirs
+    );
 }
 
 #[test]
@@ -57,7 +89,10 @@ fn a_dirty_tree_and_staged_files_stay_as_they_are() {
     assert_eq!(called.code, 0, "{}\n{}", called.out, called.err);
     assert_eq!(place.digest(), before);
     let branch = called.verdict()["branch"].as_str().unwrap().to_owned();
-    assert_eq!(place.git(&["diff", "--name-only", &format!("main...{branch}")]), "calc.py\ntests/test_calc.py");
+    assert_eq!(
+        place.git(&["diff", "--name-only", &format!("main...{branch}")]),
+        "calc.py\ntests/test_calc.py"
+    );
 }
 
 #[test]
@@ -68,10 +103,22 @@ fn failing_tests_end_in_test_failure_and_keep_the_branch() {
     let verdict = called.verdict();
     assert_eq!(verdict["status"], "TEST_FAILURE");
     assert_eq!(verdict["tests"]["failed"], 1);
-    assert_eq!(place.git(&["rev-parse", "self-upgrade/break"]), verdict["commit"].as_str().unwrap());
+    assert_eq!(
+        place.git(&["rev-parse", "self-upgrade/break"]),
+        verdict["commit"].as_str().unwrap()
+    );
     let evidence = place.run_file("evidence.md");
-    assert!(evidence.contains("test_add"), "the failing test is named:\n{evidence}");
-    let item = verdict["checklist"].as_array().unwrap().iter().find(|i| i["id"] == "tests_pass").unwrap().clone();
+    assert!(
+        evidence.contains("test_add"),
+        "the failing test is named:\n{evidence}"
+    );
+    let item = verdict["checklist"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|i| i["id"] == "tests_pass")
+        .unwrap()
+        .clone();
     assert_eq!(item["ticked"], false);
 }
 
@@ -82,14 +129,21 @@ fn an_endless_loop_is_ended_and_its_output_kept() {
     assert_eq!(called.code, 21, "{}\n{}", called.out, called.err);
     let verdict = called.verdict();
     assert_eq!(verdict["tests"]["timed_out"], true);
-    assert!(verdict["overrides"].to_string().contains("TIMEOUT=3"), "{verdict}");
+    assert!(
+        verdict["overrides"].to_string().contains("TIMEOUT=3"),
+        "{verdict}"
+    );
     let output = std::fs::read_dir(place.newest_run().join("output")).unwrap();
     let logs: Vec<String> = output
         .map(|e| e.unwrap().path())
         .filter(|p| p.extension().is_some_and(|e| e == "log"))
         .map(|p| std::fs::read_to_string(p).unwrap())
         .collect();
-    assert!(logs.iter().any(|log| log.contains("the endless loop begins")), "{logs:?}");
+    assert!(
+        logs.iter()
+            .any(|log| log.contains("the endless loop begins")),
+        "{logs:?}"
+    );
 }
 
 #[test]
@@ -106,7 +160,11 @@ fn no_tests_collected_is_not_a_pass() {
 fn a_command_that_reports_nothing_is_not_a_pass() {
     let place = Environment::with_project();
     let called = place.run_patch(GOOD, &["--test", "true"]);
-    assert_eq!(called.code, 21, "exit 0 without a counted test is no pass: {}", called.out);
+    assert_eq!(
+        called.code, 21,
+        "exit 0 without a counted test is no pass: {}",
+        called.out
+    );
     assert_eq!(called.verdict()["tests"]["exit"], 0);
 }
 
@@ -116,19 +174,32 @@ fn a_blocked_change_lists_every_violation_and_writes_nothing() {
     let before = place.digest();
     let objects = place.git(&["count-objects", "-v"]);
     let edits: Vec<_> = (0..11)
-        .map(|n| json!({"path": format!("f{n}.py"), "op": "write", "content": "x = 1\n".repeat(50)}))
+        .map(
+            |n| json!({"path": format!("f{n}.py"), "op": "write", "content": "x = 1\n".repeat(50)}),
+        )
         .chain([json!({"path": ".env", "op": "write", "content": "A=1\n"})])
         .collect();
-    let called = place.run_proposal(&json!({"schema": 1, "goal": "Too much", "edits": edits}), &[]);
+    let called = place.run_proposal(
+        &json!({"schema": 1, "goal": "Too much", "edits": edits}),
+        &[],
+    );
     assert_eq!(called.code, 20, "{}", called.err);
     let rules = called.rules();
     for rule in ["path.forbidden", "limits.files", "limits.lines"] {
         assert!(rules.iter().any(|r| r == rule), "{rule} in {rules:?}");
     }
     assert_eq!(place.digest(), before);
-    assert_eq!(place.git(&["count-objects", "-v"]), objects, "no object was written");
+    assert_eq!(
+        place.git(&["count-objects", "-v"]),
+        objects,
+        "no object was written"
+    );
     assert!(place.run_file("evidence.md").contains(".env"));
-    assert!(place.run_file("audit.log").contains("SELF_UPGRADE_COMPLETE: status=BLOCKED_BY_POLICY"));
+    assert!(
+        place
+            .run_file("audit.log")
+            .contains("SELF_UPGRADE_COMPLETE: status=BLOCKED_BY_POLICY")
+    );
 }
 
 #[test]
@@ -140,7 +211,10 @@ fn a_failing_hunk_is_a_git_error_with_its_context() {
     assert_eq!(called.code, 22, "{}", called.out);
     assert_eq!(place.digest(), before);
     let evidence = place.run_file("evidence.md");
-    assert!(evidence.contains("return a * b") && evidence.contains("return a + b"), "both sides are shown:\n{evidence}");
+    assert!(
+        evidence.contains("return a * b") && evidence.contains("return a + b"),
+        "both sides are shown:\n{evidence}"
+    );
 }
 
 #[test]
@@ -175,11 +249,22 @@ fn the_goal_reaches_the_commit_unchanged_and_nothing_of_it_runs() {
     let place = Environment::with_project();
     let request = "Say \"it's\" $(touch pwned) `touch pwned` and go on";
     let called = place.milton_with_input(
-        &["run", request, "--patch", "-", "--headless", "--topic", "odd"],
+        &[
+            "run",
+            request,
+            "--patch",
+            "-",
+            "--headless",
+            "--topic",
+            "odd",
+        ],
         GOOD.as_bytes(),
     );
     assert_eq!(called.code, 0, "{}\n{}", called.out, called.err);
-    assert_eq!(place.git(&["log", "-1", "--format=%s", "self-upgrade/odd"]), request);
+    assert_eq!(
+        place.git(&["log", "-1", "--format=%s", "self-upgrade/odd"]),
+        request
+    );
     assert!(!place.repo().join("pwned").exists());
 }
 
@@ -200,7 +285,13 @@ fn tests_can_be_skipped_only_by_the_start_environment() {
     assert_eq!(called.code, 0, "{}", called.out);
     let verdict = called.verdict();
     assert!(verdict["overrides"].to_string().contains("SKIP_TESTS=1"));
-    let item = verdict["checklist"].as_array().unwrap().iter().find(|i| i["id"] == "tests_pass").unwrap().clone();
+    let item = verdict["checklist"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|i| i["id"] == "tests_pass")
+        .unwrap()
+        .clone();
     assert_eq!(item["ticked"], false, "skipped tests leave the item open");
     assert!(place.run_file("audit.log").contains("result=skipped"));
 }
@@ -216,8 +307,18 @@ fn a_malformed_override_is_refused_before_anything_begins() {
         let place = Environment::with_project().set(name, value);
         let called = place.run_patch(GOOD, &[]);
         assert_eq!(called.code, 2, "{name}={value}: {}", called.out);
-        assert!(called.err.contains(name) && called.err.contains("hint:"), "{}", called.err);
-        assert!(!place.state().join("runs").exists() || std::fs::read_dir(place.state().join("runs")).unwrap().next().is_none());
+        assert!(
+            called.err.contains(name) && called.err.contains("hint:"),
+            "{}",
+            called.err
+        );
+        assert!(
+            !place.state().join("runs").exists()
+                || std::fs::read_dir(place.state().join("runs"))
+                    .unwrap()
+                    .next()
+                    .is_none()
+        );
     }
 }
 
@@ -254,9 +355,22 @@ fn the_linked_environment_is_used_and_the_candidate_is_what_is_imported() {
         .arg(&venv)
         .status()
         .unwrap();
-    assert!(made.success(), "python3 -m venv works: install python3-venv");
-    let site = std::fs::read_dir(venv.join("lib")).unwrap().next().unwrap().unwrap().path().join("site-packages");
-    std::fs::write(site.join("calc.pth"), place.repo().join("src").display().to_string()).unwrap();
+    assert!(
+        made.success(),
+        "python3 -m venv works: install python3-venv"
+    );
+    let site = std::fs::read_dir(venv.join("lib"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path()
+        .join("site-packages");
+    std::fs::write(
+        site.join("calc.pth"),
+        place.repo().join("src").display().to_string(),
+    )
+    .unwrap();
     let patch = "\
 --- a/src/calc/__init__.py
 +++ b/src/calc/__init__.py
@@ -266,6 +380,10 @@ fn the_linked_environment_is_used_and_the_candidate_is_what_is_imported() {
 +    return a - b
 ";
     let called = place.run_patch(patch, &["--test", "python -m pytest -q"]);
-    assert_eq!(called.code, 21, "the broken candidate must fail, not the good checkout pass: {}", called.out);
+    assert_eq!(
+        called.code, 21,
+        "the broken candidate must fail, not the good checkout pass: {}",
+        called.out
+    );
     assert_eq!(called.verdict()["tests"]["failed"], 1);
 }

@@ -10,11 +10,21 @@ use crate::proposals::{ENDLESS, GOOD};
 fn endless(place: &Environment) -> (Child, BufReader<std::process::ChildStdout>) {
     std::fs::write(place.root().join("endless.patch"), ENDLESS).unwrap();
     let patch = place.root().join("endless.patch").display().to_string();
-    let mut child = place.start(&["run", "Loop", "--patch", &patch, "--format", "json", "--test", "pytest -q -s"]);
+    let mut child = place.start(&[
+        "run",
+        "Loop",
+        "--patch",
+        &patch,
+        "--format",
+        "json",
+        "--test",
+        "pytest -q -s",
+    ]);
     let mut lines = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
     while lines.read_line(&mut line).unwrap() > 0 {
-        let is_process = line.contains("\"command_started\"") && line.contains("\"in_process\":false");
+        let is_process =
+            line.contains("\"command_started\"") && line.contains("\"in_process\":false");
         line.clear();
         if is_process {
             break;
@@ -23,7 +33,10 @@ fn endless(place: &Environment) -> (Child, BufReader<std::process::ChildStdout>)
     wait_until("the test prints", || {
         let dir = place.newest_run().join("output");
         std::fs::read_dir(dir).is_ok_and(|mut files| {
-            files.any(|f| std::fs::read_to_string(f.unwrap().path()).is_ok_and(|t| t.contains("the endless loop")))
+            files.any(|f| {
+                std::fs::read_to_string(f.unwrap().path())
+                    .is_ok_and(|t| t.contains("the endless loop"))
+            })
         })
     });
     (child, lines)
@@ -58,7 +71,10 @@ fn processes_left(place: &Environment) -> Vec<String> {
 }
 
 fn send(child: &Child, signal: &str) {
-    let sent = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+    let sent = std::process::Command::new("kill")
+        .args([signal, &child.id().to_string()])
+        .status()
+        .unwrap();
     assert!(sent.success());
 }
 
@@ -71,7 +87,10 @@ fn term_and_interrupt_stop_the_run_and_leave_no_process() {
         assert_eq!(child.wait().unwrap().code(), Some(code), "{signal}");
         assert_eq!(processes_left(&place), Vec::<String>::new(), "{signal}");
         let audit = place.run_file("audit.log");
-        assert!(audit.contains("SELF_UPGRADE_COMPLETE: status=STOPPED"), "{audit}");
+        assert!(
+            audit.contains("SELF_UPGRADE_COMPLETE: status=STOPPED"),
+            "{audit}"
+        );
         assert!(place.run_file("evidence.json").contains("STOPPED"));
         assert_eq!(place.git(&["fsck", "--strict"]), "");
     }
@@ -84,13 +103,18 @@ fn a_killed_milton_leaves_no_process_and_the_run_can_be_abandoned() {
     let (mut child, _lines) = endless(&place);
     send(&child, "-KILL");
     child.wait().unwrap();
-    wait_until("the supervisor has ended everything", || processes_left(&place).is_empty());
+    wait_until("the supervisor has ended everything", || {
+        processes_left(&place).is_empty()
+    });
     assert_eq!(place.git(&["fsck", "--strict"]), "");
     let listed = place.milton(&["list"]);
     assert!(listed.out.contains("interrupted"), "{}", listed.out);
     let called = place.milton(&["abandon", "latest"]);
     assert_eq!(called.code, 0, "{}\n{}", called.out, called.err);
-    assert!(place.run_file("evidence.json").contains("STOPPED"), "the evidence is made up for");
+    assert!(
+        place.run_file("evidence.json").contains("STOPPED"),
+        "the evidence is made up for"
+    );
     assert_eq!(place.git(&["for-each-ref", "refs/heads/self-upgrade"]), "");
     assert_eq!(place.digest(), before);
 }
@@ -100,16 +124,31 @@ fn two_miltons_on_one_repository_do_not_disturb_each_other() {
     let place = Environment::with_project();
     std::fs::write(place.root().join("good.patch"), GOOD).unwrap();
     let patch = place.root().join("good.patch").display().to_string();
-    let arguments = ["run", "Change", "--patch", &patch, "--topic", "same", "--format", "json"];
+    let arguments = [
+        "run", "Change", "--patch", &patch, "--topic", "same", "--format", "json",
+    ];
     let children: Vec<Child> = (0..4).map(|_| place.start(&arguments)).collect();
     let mut branches = Vec::new();
     for child in children {
         let output = child.wait_with_output().unwrap();
-        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{}",
+            String::from_utf8_lossy(&output.stdout)
+        );
         let out = String::from_utf8_lossy(&output.stdout).into_owned();
         let verdict: serde_json::Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
         branches.push(verdict["branch"].as_str().unwrap().to_owned());
     }
     branches.sort();
-    assert_eq!(branches, ["self-upgrade/same", "self-upgrade/same-2", "self-upgrade/same-3", "self-upgrade/same-4"]);
+    assert_eq!(
+        branches,
+        [
+            "self-upgrade/same",
+            "self-upgrade/same-2",
+            "self-upgrade/same-3",
+            "self-upgrade/same-4"
+        ]
+    );
 }

@@ -48,15 +48,34 @@ fn a_passing_run_goes_through_every_step_in_order() {
 
 #[test]
 fn a_refusal_ends_blocked_and_builds_nothing() {
-    let (state, effects) = play(attended(), [Input::Begin, Input::Done, Input::Refused, Input::Done]);
-    assert_eq!(effects, [Effect::MakePlan, Effect::GateProposal, Effect::Collect(Status::BlockedByPolicy)]);
+    let (state, effects) = play(
+        attended(),
+        [Input::Begin, Input::Done, Input::Refused, Input::Done],
+    );
+    assert_eq!(
+        effects,
+        [
+            Effect::MakePlan,
+            Effect::GateProposal,
+            Effect::Collect(Status::BlockedByPolicy)
+        ]
+    );
     assert!(!state.has_branch);
 }
 
 #[test]
 fn a_refused_tree_never_gets_a_branch() {
-    let (state, effects) =
-        play(attended(), [Input::Begin, Input::Done, Input::Done, Input::Done, Input::Refused, Input::Done]);
+    let (state, effects) = play(
+        attended(),
+        [
+            Input::Begin,
+            Input::Done,
+            Input::Done,
+            Input::Done,
+            Input::Refused,
+            Input::Done,
+        ],
+    );
     assert!(!effects.contains(&Effect::CreateBranch));
     assert_eq!(state.status, Some(Status::BlockedByPolicy));
 }
@@ -71,7 +90,10 @@ fn ctrl_c_in_the_tests_stops_the_command_and_closes_after_the_evidence() {
         Input::Done,
     ]);
     let (state, effects) = play(attended(), inputs);
-    let stops = effects.iter().filter(|e| **e == Effect::StopCommand).count();
+    let stops = effects
+        .iter()
+        .filter(|e| **e == Effect::StopCommand)
+        .count();
     assert_eq!(stops, 2, "the second Ctrl-C reaches the command too");
     assert!(effects.contains(&Effect::Collect(Status::Stopped)));
     assert_eq!(state.stage, Stage::Closed);
@@ -90,7 +112,12 @@ fn abandoning_while_tests_run_stops_them_first() {
     assert_eq!(
         effects.get(6..),
         Some(
-            &[Effect::StopCommand, Effect::Collect(Status::Stopped), Effect::Abandon, Effect::Close][..]
+            &[
+                Effect::StopCommand,
+                Effect::Collect(Status::Stopped),
+                Effect::Abandon,
+                Effect::Close
+            ][..]
         )
     );
     assert_eq!(state.decision, Decision::Abandoned);
@@ -99,7 +126,11 @@ fn abandoning_while_tests_run_stops_them_first() {
 #[test]
 fn nothing_is_decided_twice_and_only_an_abandon_can_be_taken_back() {
     let decided = State::reviewing(Status::Success, Decision::Approved, true);
-    for command in [ReviewCommand::Abandon, ReviewCommand::RequestChanges, ReviewCommand::Restore] {
+    for command in [
+        ReviewCommand::Abandon,
+        ReviewCommand::RequestChanges,
+        ReviewCommand::Restore,
+    ] {
         let (state, effects) = step(decided, Input::Human(command));
         assert_eq!(state.decision, Decision::Approved);
         assert!(matches!(effects[..], [Effect::Explain(_)]));
@@ -123,7 +154,11 @@ fn tests_run_again_on_the_same_commit() {
     let failed = State::reviewing(Status::TestFailure, Decision::Pending, true);
     let (state, effects) = play(
         failed,
-        [Input::Human(ReviewCommand::RerunTests), Input::TestsEnded(TestOutcome::Passed), Input::Done],
+        [
+            Input::Human(ReviewCommand::RerunTests),
+            Input::TestsEnded(TestOutcome::Passed),
+            Input::Done,
+        ],
     );
     assert_eq!(
         effects,
@@ -137,8 +172,16 @@ fn tests_run_again_on_the_same_commit() {
 }
 
 fn any_input() -> impl Strategy<Value = Input> {
-    let status = prop_oneof![Just(Status::GitError), Just(Status::PlanError), Just(Status::InternalError)];
-    let outcome = prop_oneof![Just(TestOutcome::Passed), Just(TestOutcome::Failed), Just(TestOutcome::Skipped)];
+    let status = prop_oneof![
+        Just(Status::GitError),
+        Just(Status::PlanError),
+        Just(Status::InternalError)
+    ];
+    let outcome = prop_oneof![
+        Just(TestOutcome::Passed),
+        Just(TestOutcome::Failed),
+        Just(TestOutcome::Skipped)
+    ];
     let command = prop_oneof![
         Just(ReviewCommand::Toggle(ItemId::Minimal)),
         Just(ReviewCommand::RerunTests),
@@ -148,8 +191,11 @@ fn any_input() -> impl Strategy<Value = Input> {
         Just(ReviewCommand::Stop),
         Just(ReviewCommand::Leave),
     ];
-    let decision =
-        prop_oneof![Just(Decision::Approved), Just(Decision::Abandoned), Just(Decision::ChangesRequested)];
+    let decision = prop_oneof![
+        Just(Decision::Approved),
+        Just(Decision::Abandoned),
+        Just(Decision::ChangesRequested)
+    ];
     prop_oneof![
         Just(Input::Begin),
         4 => Just(Input::Done),
