@@ -16,7 +16,7 @@ use crate::model::{Event, EventKind, RunState};
 use crate::text;
 
 pub use ending::next_step;
-pub use list::{list, list_json, show};
+pub use list::{Life, Listed, list, list_json, show};
 
 /// What the reader of the output is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

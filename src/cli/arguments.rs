@@ -197,8 +197,18 @@ pub(super) struct WhichRun {
 
 /// `milton check`.
 #[derive(Debug, Args)]
-#[group(id = "subject", required = true, multiple = false, args = ["patch", "proposal", "path", "branch", "command", "argv"])]
 pub(super) struct CheckArguments {
+    #[command(flatten)]
+    pub(super) subject: CheckSubject,
+    /// The form of the output
+    #[arg(long, value_enum, default_value_t = OutputFormat::Human)]
+    pub(super) format: OutputFormat,
+}
+
+/// What is judged.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct CheckSubject {
     /// A unified diff; - reads standard input
     #[arg(long, value_name = "FILE")]
     pub(super) patch: Option<PathBuf>,
@@ -217,9 +227,6 @@ pub(super) struct CheckArguments {
     /// A command as separate arguments, after --
     #[arg(last = true, value_name = "ARGV")]
     pub(super) argv: Vec<String>,
-    /// The form of the output
-    #[arg(long, value_enum, default_value_t = OutputFormat::Human)]
-    pub(super) format: OutputFormat,
 }
 
 /// `milton policy`.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::cli::arguments::{CheckArguments, OutputFormat};
+use crate::cli::arguments::{CheckArguments, CheckSubject, OutputFormat};
 use crate::cli::{output, sources};
 use crate::config::Settings;
 use crate::error::{EXIT_USAGE, Failure, Signal, status_code};
@@ -23,7 +23,7 @@ use crate::text;
 pub(super) fn check(
     settings: &Settings,
     repository: Option<&Path>,
-    arguments: CheckArguments,
+    arguments: &CheckArguments,
 ) -> Result<u8, Failure> {
     let malformed = settings.malformed_overrides();
     if !malformed.is_empty() {
@@ -42,68 +42,64 @@ pub(super) fn check(
     let scene = Scene::open(repository)?;
     let human = sources::human_policy(settings)?;
     let verdict = match scene.policy(&human)? {
-        Ok(policy) => judge(settings, &policy, &scene, arguments.format, arguments)?,
-        Err(violation) => (
-            Verdict {
-                violations: vec![violation],
-                ..Verdict::default()
-            },
-            OutputFormat::Human,
-        ),
+        Ok(policy) => judge(settings, &policy, &scene, &arguments.subject)?,
+        Err(violation) => Verdict {
+            violations: vec![violation],
+            ..Verdict::default()
+        },
     };
-    print_verdict(&verdict.0, verdict.1)?;
-    Ok(status_code(verdict.0.status(), Signal::Interrupt))
+    print_verdict(&verdict, arguments.format)?;
+    Ok(status_code(verdict.status(), Signal::Interrupt))
 }
 
 fn judge(
     settings: &Settings,
     policy: &Policy,
     scene: &Scene,
-    format: OutputFormat,
-    arguments: CheckArguments,
-) -> Result<(Verdict, OutputFormat), Failure> {
+    subject: &CheckSubject,
+) -> Result<Verdict, Failure> {
     let only = |violations: Vec<Violation>| Verdict {
         violations,
         ..Verdict::default()
     };
-    let verdict = if !arguments.path.is_empty() {
-        let violations = arguments
+    if !subject.path.is_empty() {
+        let violations = subject
             .path
             .iter()
             .flat_map(|path| policy.judge_path(path))
             .collect();
-        Verdict {
-            stats: Stats {
-                files: arguments.path.len() as u64,
-                ..Stats::default()
-            },
+        let stats = Stats {
+            files: subject.path.len() as u64,
+            ..Stats::default()
+        };
+        return Ok(Verdict {
+            stats,
             ..only(violations)
-        }
-    } else if let Some(branch) = &arguments.branch {
-        only(
+        });
+    }
+    if let Some(branch) = &subject.branch {
+        return Ok(only(
             policy
                 .judge_branch(branch, &scene.protected())
                 .err()
                 .unwrap_or_default(),
-        )
-    } else if let Some(command) = &arguments.command {
-        only(policy.judge_command_line(command).err().unwrap_or_default())
-    } else if !arguments.argv.is_empty() {
-        only(
-            policy
-                .judge_argv(&arguments.argv, CommandOrigin::Proposal)
-                .err()
-                .unwrap_or_default(),
-        )
-    } else {
-        let (source, text) = sources::proposal(
-            settings,
-            arguments.patch.as_deref(),
-            arguments.proposal.as_deref(),
-        )?;
-        judge_proposal(policy, scene, &source, &text)?
-    };
-    Ok((verdict, format))
+        ));
+    }
+    if let Some(command) = &subject.command {
+        return Ok(only(
+            policy.judge_command_line(command).err().unwrap_or_default(),
+        ));
+    }
+    if !subject.argv.is_empty() {
+        let judged = policy.judge_argv(&subject.argv, CommandOrigin::Proposal);
+        return Ok(only(judged.err().unwrap_or_default()));
+    }
+    let (source, text) = sources::proposal(
+        settings,
+        subject.patch.as_deref(),
+        subject.proposal.as_deref(),
+    )?;
+    judge_proposal(policy, scene, &source, &text)
 }
 
 /// Judges a proposal as `milton run` would, without writing a thing.

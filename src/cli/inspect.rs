@@ -7,9 +7,10 @@ use crate::cli::session::record_failure;
 use crate::cli::{output, sources};
 use crate::config::Settings;
 use crate::error::Failure;
+use crate::headless::{self, Life, Listed};
 use crate::model::{Decision, RunId, RunState, Status};
-use crate::record::Store;
-use crate::{evidence, git, headless};
+use crate::record::{RunFolder, Store};
+use crate::{evidence, git};
 
 /// `milton` alone: the runs of this repository.
 pub(super) fn overview(settings: &Settings, repository: Option<&Path>) -> Result<u8, Failure> {
@@ -56,7 +57,7 @@ pub(super) fn show(
     let folder = store.folder(&run);
     let state = folder.state().map_err(|e| record_failure(&e))?;
     match arguments.format {
-        EvidenceFormat::Human => print_run(&state)?,
+        EvidenceFormat::Human => print_run(&folder, state)?,
         EvidenceFormat::Json => output::print(&format!("{}\n", evidence::json(&state).trim_end()))?,
         EvidenceFormat::Markdown => {
             let text = std::fs::read_to_string(folder.path("evidence.md")).map_err(|error| {
@@ -72,8 +73,17 @@ pub(super) fn show(
 }
 
 /// Prints a run for people.
-pub(super) fn print_run(state: &RunState) -> Result<(), Failure> {
-    output::print(&headless::show(state))
+pub(super) fn print_run(folder: &RunFolder, state: RunState) -> Result<(), Failure> {
+    output::print(&headless::show(&listed(folder, state)))
+}
+
+fn listed(folder: &RunFolder, state: RunState) -> Listed {
+    let life = if folder.is_live() {
+        Life::Held
+    } else {
+        Life::Free
+    };
+    Listed { state, life }
 }
 
 /// The newest run of this repository that waits for a decision, else the newest.
@@ -89,16 +99,14 @@ pub(super) fn newest_undecided(
                 None | Some(Status::Success | Status::TestFailure)
             )
     };
-    runs.iter()
-        .find(open)
-        .or_else(|| runs.first())
-        .map(|run| run.run.clone())
-        .ok_or_else(|| {
-            Failure::usage(
-                "there are no runs of this repository",
-                "start one: milton run \"what you want\" --patch FILE",
-            )
-        })
+    let mut states = runs.iter().map(|run| &run.state);
+    let found = states.clone().find(open).or_else(|| states.next());
+    found.map(|run| run.run.clone()).ok_or_else(|| {
+        Failure::usage(
+            "there are no runs of this repository",
+            "start one: milton run \"what you want\" --patch FILE",
+        )
+    })
 }
 
 /// A run belongs to the repository it was made in.
@@ -116,10 +124,10 @@ pub(super) fn same_repository(run: &RunState, repository: &git::Repository) -> R
 fn readable_runs(
     store: &Store,
     repository: Option<&git::Repository>,
-) -> Result<Vec<RunState>, Failure> {
+) -> Result<Vec<Listed>, Failure> {
     let ids = store.runs().map_err(|e| record_failure(&e))?;
-    let states = ids.iter().filter_map(|id| match store.folder(id).state() {
-        Ok(state) => Some(state),
+    let runs = ids.iter().filter_map(|id| match store.folder(id).state() {
+        Ok(state) => Some(listed(&store.folder(id), state)),
         Err(error) => {
             output::failure(&Failure::usage(
                 format!("run {id} cannot be read: {error}"),
@@ -129,6 +137,6 @@ fn readable_runs(
         }
     });
     let here =
-        |state: &RunState| repository.is_none_or(|r| Path::new(&state.repository) == r.root());
-    Ok(states.filter(here).collect())
+        |run: &Listed| repository.is_none_or(|r| Path::new(&run.state.repository) == r.root());
+    Ok(runs.filter(here).collect())
 }

@@ -51,7 +51,7 @@ fn dispatch(arguments: Arguments) -> Result<u8, Failure> {
         Some(Command::Show(show)) => inspect::show(&settings, repository, &show),
         Some(Command::Abandon(which)) => session::abandon(&settings, repository, &which.run),
         Some(Command::Restore(which)) => session::restore(&settings, repository, &which.run),
-        Some(Command::Check(check)) => check::check(&settings, repository, check),
+        Some(Command::Check(check)) => check::check(&settings, repository, &check),
         Some(Command::Policy(policy)) => policy::policy(&settings, repository, policy),
         Some(Command::Doctor) => doctor::doctor(&settings, repository),
         Some(Command::Demo(demo)) => demo::demo(&settings, &demo),

@@ -148,8 +148,8 @@ pub(super) fn review(
     let state = folder.state().map_err(|e| record_failure(&e))?;
     inspect::same_repository(&state, &repository)?;
     if !settings.terminal.output {
-        return inspect::print_run(&state)
-            .map(|()| review_code(status_of(&state), state.decision, Signal::Interrupt));
+        let code = review_code(status_of(&state), state.decision, Signal::Interrupt);
+        return inspect::print_run(&folder, state).map(|()| code);
     }
     match store.reopen(&id) {
         Ok(writer) => review_live(settings, repository, writer, arguments.screen),
@@ -277,7 +277,18 @@ fn decide(
     let human = sources::human_policy(settings)?;
     let run = folder.state().map_err(|e| record_failure(&e))?;
     inspect::same_repository(&run, &repository)?;
-    let (seen, seen_notices) = (run.last_seq, run.notices.len());
+    let possible = match wanted {
+        Decision::Abandoned => run.decision == Decision::Pending,
+        Decision::Pending => run.decision == Decision::Abandoned,
+        Decision::Approved | Decision::ChangesRequested => false,
+    };
+    if !possible {
+        return Err(Failure::usage(
+            format!("run {} is {}", run.run, run.decision),
+            "milton list shows where each run stands",
+        ));
+    }
+    let seen_notices = run.notices.len();
     let end = runtime()?.block_on(async {
         let (wires, ends) = wires();
         let machine = State::reviewing(status_of(&run), run.decision, run.branch.is_some());
@@ -298,12 +309,6 @@ fn decide(
     let run = end.run;
     if let Some((text, hint)) = run.notices.get(seen_notices) {
         return Err(Failure::run(Status::GitError, text.clone(), hint.clone()));
-    }
-    if run.decision != wanted || run.last_seq == seen {
-        return Err(Failure::usage(
-            format!("run {} is {} already", run.run, run.decision),
-            "milton list shows the runs",
-        ));
     }
     let branch = run
         .branch

@@ -16,16 +16,16 @@ const GOAL: usize = 60;
 const SCHEMA: u32 = 1;
 
 /// The runs as aligned columns, in the order given.
-pub fn list(rows: &[RunState], now: Timestamp) -> String {
+pub fn list(rows: &[Listed], now: Timestamp) -> String {
     if rows.is_empty() {
         return "no runs yet; `milton run --help` tells how to start one\n".to_owned();
     }
     let mut table = vec![["RUN", "STATE", "STATUS", "AGE", "BRANCH", "GOAL"].map(str::to_owned)];
-    table.extend(rows.iter().map(|state| {
+    table.extend(rows.iter().map(|Listed { state, life }| {
         let branch = state.branch.as_ref().map(ToString::to_string);
         [
             state.run.to_string(),
-            standing(state).to_owned(),
+            standing(state, *life).to_owned(),
             state.status.map_or("-", Status::as_str).to_owned(),
             state.started.map_or("-".to_owned(), |at| age(at, now)),
             branch.unwrap_or_else(|| "-".to_owned()),
@@ -35,13 +35,34 @@ pub fn list(rows: &[RunState], now: Timestamp) -> String {
     aligned(&table)
 }
 
-/// Where a run stands, from its record alone.
-fn standing(state: &RunState) -> &'static str {
+/// Whether a milton works on a run now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// Somebody holds its record.
+    Held,
+    /// Nobody does.
+    Free,
+}
+
+/// A run and whether somebody works on it.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// The run.
+    pub state: RunState,
+    /// Whether somebody works on it.
+    pub life: Life,
+}
+
+/// Where a run stands. One without a status that nobody holds was cut off: its milton was killed.
+fn standing(state: &RunState, life: Life) -> &'static str {
     match (state.decision, state.status) {
         (Decision::Approved, _) => "approved",
         (Decision::ChangesRequested, _) => "changes requested",
         (Decision::Abandoned, _) => "abandoned",
-        (Decision::Pending, None) => "unfinished",
+        (Decision::Pending, None) => match life {
+            Life::Held => "running",
+            Life::Free => "interrupted",
+        },
         (Decision::Pending, Some(Status::Success | Status::TestFailure)) => "to review",
         (
             Decision::Pending,
@@ -89,13 +110,13 @@ fn aligned<const N: usize>(table: &[[String; N]]) -> String {
 }
 
 /// The runs as one JSON document.
-pub fn list_json(rows: &[RunState]) -> String {
+pub fn list_json(rows: &[Listed]) -> String {
     let runs: Vec<Value> = rows
         .iter()
-        .map(|state| {
+        .map(|Listed { state, life }| {
             json!({
                 "run": state.run,
-                "state": standing(state),
+                "state": standing(state, *life),
                 "status": state.status,
                 "decision": state.decision,
                 "started": state.started,
@@ -113,7 +134,7 @@ pub fn list_json(rows: &[RunState]) -> String {
 
 /// One run for people: what it is, what the policy and the tests said, the checklist, and what to
 /// do next.
-pub fn show(state: &RunState) -> String {
+pub fn show(Listed { state, life }: &Listed) -> String {
     let mut rows: Vec<[String; 2]> = Vec::new();
     let mut row = |name: &str, value: Option<String>| {
         if let Some(value) = value {
@@ -123,7 +144,10 @@ pub fn show(state: &RunState) -> String {
     row("run", Some(state.run.to_string()));
     row("goal", Some(goal(state)));
     let status = state.status.map_or("unfinished", Status::as_str);
-    row("status", Some(format!("{status} ({})", standing(state))));
+    row(
+        "status",
+        Some(format!("{status} ({})", standing(state, *life))),
+    );
     row("branch", state.branch.as_ref().map(ToString::to_string));
     row("base", state.base.as_ref().map(ToString::to_string));
     row("commit", state.commit.as_ref().map(ToString::to_string));

@@ -12,6 +12,13 @@ fn printed(status: Status, format: Format) -> String {
     String::from_utf8(printer.out).unwrap()
 }
 
+fn over(state: RunState) -> Listed {
+    Listed {
+        state,
+        life: Life::Free,
+    }
+}
+
 #[test]
 fn a_success_is_told_in_words() {
     insta::assert_snapshot!(printed(Status::Success, Format::Human), @r#"
@@ -189,9 +196,9 @@ fn hostile_text_reaches_the_reader_only_made_visible() {
         json.event(event).unwrap();
     }
     text.push_str(&String::from_utf8(json.out).unwrap());
-    text.push_str(&show(&state));
+    text.push_str(&show(&over(state.clone())));
     text.push_str(&crate::evidence::json(&state));
-    text.push_str(&list(&[state], time(0)));
+    text.push_str(&list(&[over(state)], time(0)));
     assert!(!text.chars().any(|c| c != '\n' && crate::text::is_hidden(c)));
     assert!(!text.lines().any(|line| line.starts_with("[ok] SUCCESS")));
 }
@@ -230,20 +237,21 @@ fn the_list_is_aligned_and_says_where_each_run_stands() {
         state(Status::Success),
         state(Status::BlockedByPolicy),
         RunState::new(crate::fixtures::run_id()),
-    ];
+    ]
+    .map(over);
     insta::assert_snapshot!(list(&rows, time(7_300_000)), @r#"
     RUN                   STATE       STATUS             AGE  BRANCH                      GOAL
     20260112-100000-7f3a  approved    SUCCESS            2h   self-upgrade/retry-backoff  Retry with exponential backoff in v1.2.
     20260112-100000-7f3a  to review   SUCCESS            2h   self-upgrade/retry-backoff  Retry with exponential backoff in v1.2.
     20260112-100000-7f3a  ended       BLOCKED_BY_POLICY  2h   -                           Retry with exponential backoff in v1.2.
-    20260112-100000-7f3a  unfinished  -                  -    -                           (no goal was stated)
+    20260112-100000-7f3a  interrupted  -                  -    -                           (no goal was stated)
     "#);
     assert!(list(&[], time(0)).starts_with("no runs yet"));
 }
 
 #[test]
 fn the_list_for_programs_is_one_document() {
-    let text = list_json(&[state(Status::Success)]);
+    let text = list_json(&[over(state(Status::Success))]);
     let document: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(document["schema"], 1);
     assert_eq!(document["runs"][0]["status"], "SUCCESS");
@@ -252,7 +260,7 @@ fn the_list_for_programs_is_one_document() {
 
 #[test]
 fn a_run_is_shown_on_one_page() {
-    insta::assert_snapshot!(show(&approved()), @r#"
+    insta::assert_snapshot!(show(&over(approved())), @r#"
     run        20260112-100000-7f3a
     goal       Retry with exponential backoff in v1.2.
     status     SUCCESS (approved)

@@ -1,7 +1,6 @@
 //! The store: where the runs are, and how one is found.
 
 use std::fs::{self, DirBuilder, Permissions};
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -62,12 +61,8 @@ impl Store {
 
     /// Begins a run: a new folder, whose lock the writer holds.
     pub fn create(&self, now: Timestamp) -> Result<Writer, Error> {
-        // Not for secrecy: two runs of one second only have to differ.
-        let random = RandomState::new().build_hasher().finish();
-        let [low, high, ..] = random.to_le_bytes();
-        let first = u16::from_le_bytes([low, high]);
         for n in 0..TRIES {
-            let folder = self.folder(&RunId::at(now, first.wrapping_add(n)));
+            let folder = self.folder(&RunId::at(now, n));
             match private_folder(folder.dir(), Parents::MustExist) {
                 Ok(()) => return Writer::create(folder),
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}

@@ -18,7 +18,7 @@ fn the_runs_of_a_repository_are_listed_newest_first() {
     assert_eq!(place.run_patch(BREAKING, &["--topic", "second"]).code, 21);
     let called = place.milton(&["list", "--format", "json"]);
     let runs: Value = serde_json::from_str(called.out.trim()).unwrap();
-    let branches: Vec<&str> = runs
+    let branches: Vec<&str> = runs["runs"]
         .as_array()
         .unwrap()
         .iter()
