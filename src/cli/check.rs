@@ -109,6 +109,13 @@ fn judge_proposal(
     source: &str,
     text: &ProposalText,
 ) -> Result<Verdict, Failure> {
+    let oversized = policy.judge_proposal_size(source, text.bytes().len() as u64);
+    if !oversized.is_empty() {
+        return Ok(Verdict {
+            violations: oversized,
+            ..Verdict::default()
+        });
+    }
     let read = match text {
         ProposalText::Patch(bytes) => plan::read_patch(bytes),
         ProposalText::Json(bytes) => plan::read_proposal(bytes),

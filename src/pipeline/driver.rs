@@ -44,6 +44,15 @@ pub enum ProposalText {
     Json(Vec<u8>),
 }
 
+impl ProposalText {
+    /// The bytes, whatever they are.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Patch(bytes) | Self::Json(bytes) => bytes,
+        }
+    }
+}
+
 /// The parts a driver works with.
 pub struct Ports {
     /// The repository.

@@ -145,9 +145,11 @@ pub fn step(state: State, input: Input) -> (State, Vec<Effect>) {
         Input::Begin if state.stage == Stage::Ready => enter(state, Stage::Planning),
         Input::Done => advance(state),
         Input::Refused => match state.stage {
-            Stage::GatingProposal | Stage::GatingTree => collect(state, Status::BlockedByPolicy),
+            // The plan refuses where the policy itself, or the proposal's size, is the violation.
+            Stage::Planning | Stage::GatingProposal | Stage::GatingTree => {
+                collect(state, Status::BlockedByPolicy)
+            }
             Stage::Ready
-            | Stage::Planning
             | Stage::Committing
             | Stage::Branching
             | Stage::Testing

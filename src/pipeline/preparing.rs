@@ -8,7 +8,7 @@ use crate::git::CommitMessage;
 use crate::model::event::Gate;
 use crate::model::{
     BaseTree, CommandEnd, CommandId, CommandStart, Digest, EventKind, ExitKind, OutputSummary,
-    Risk, Status, Topic, WorkBranch,
+    Risk, Status, Topic, Verdict, WorkBranch,
 };
 use crate::pipeline::driver::{Driver, Job, ProposalText, Step, StepResult, judged};
 use crate::plan::{self, Draft, PlanInputs, Proposal};
@@ -51,7 +51,7 @@ impl Driver {
         let policy = match load_policy(&*snapshot, &self.human)? {
             Ok(policy) => policy,
             Err(error) => {
-                let verdict = crate::model::Verdict {
+                let verdict = Verdict {
                     violations: vec![error.violation()],
                     ..Default::default()
                 };
@@ -64,6 +64,16 @@ impl Driver {
             policy: policy.summary(),
             overrides: policy.active_overrides(),
         });
+        let oversized = policy.judge_proposal_size(&job.source, job.proposal.bytes().len() as u64);
+        if !oversized.is_empty() {
+            let verdict = Verdict {
+                violations: oversized,
+                ..Verdict::default()
+            };
+            let (fact, step) = judged(Gate::Proposal, verdict);
+            facts.push(fact);
+            return Ok(step);
+        }
         let proposal = read_proposal(&job)?;
         let draft = plan::draft(&proposal, &*snapshot).map_err(|e| tree_failure(&e))?;
         let goal = plan::goal(&job.request, &proposal);

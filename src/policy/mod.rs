@@ -257,6 +257,18 @@ impl Policy {
         self.finished(violations)
     }
 
+    /// Judges the size of a proposal's own text, before anybody parses it: four times what all its
+    /// files together may hold leaves room for context lines and encoding, and for nothing else.
+    pub fn judge_proposal_size(&self, subject: &str, bytes: u64) -> Vec<Violation> {
+        let most = self.limits.total_bytes.value.saturating_mul(4);
+        if bytes <= most {
+            return Vec::new();
+        }
+        let detail = format!("the proposal itself has {bytes} bytes (limit: {most})");
+        let violation = finding::broken("limits.bytes", subject, detail, "split the change");
+        self.finished(vec![violation])
+    }
+
     /// The text with every secret masked, for any sink.
     pub fn redact(&self, text: &str) -> String {
         self.floor.secrets.redact(text)

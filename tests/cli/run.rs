@@ -387,3 +387,21 @@ fn the_linked_environment_is_used_and_the_candidate_is_what_is_imported() {
     );
     assert_eq!(called.verdict()["tests"]["failed"], 1);
 }
+
+#[test]
+fn a_repository_policy_that_does_not_load_blocks_every_run() {
+    let place = Environment::with_project();
+    place.write(".milton/policy.toml", "[paths]\nforbiden = [\"x\"]\n");
+    place.commit("typo");
+    let called = place.run_patch(GOOD, &[]);
+    assert_eq!(called.code, 20, "{}\n{}", called.out, called.err);
+    assert_eq!(called.rules(), ["policy.invalid"]);
+}
+
+#[test]
+fn a_proposal_beyond_all_size_is_blocked_unread() {
+    let place = Environment::with_project();
+    let called = place.run_proposal(&writing("huge.txt", &"x".repeat(20 << 20)), &[]);
+    assert_eq!(called.code, 20, "{}", called.err);
+    assert_eq!(called.rules(), ["limits.bytes"]);
+}

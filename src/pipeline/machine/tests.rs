@@ -64,6 +64,16 @@ fn a_refusal_ends_blocked_and_builds_nothing() {
 }
 
 #[test]
+fn a_policy_that_does_not_load_blocks_before_the_gate() {
+    let (state, effects) = play(attended(), [Input::Begin, Input::Refused, Input::Done]);
+    assert_eq!(
+        effects,
+        [Effect::MakePlan, Effect::Collect(Status::BlockedByPolicy)]
+    );
+    assert_eq!(state.stage, Stage::Reviewing);
+}
+
+#[test]
 fn a_refused_tree_never_gets_a_branch() {
     let (state, effects) = play(
         attended(),
