@@ -240,10 +240,10 @@ fn the_list_is_aligned_and_says_where_each_run_stands() {
     ]
     .map(over);
     insta::assert_snapshot!(list(&rows, time(7_300_000)), @r#"
-    RUN                   STATE       STATUS             AGE  BRANCH                      GOAL
-    20260112-100000-7f3a  approved    SUCCESS            2h   self-upgrade/retry-backoff  Retry with exponential backoff in v1.2.
-    20260112-100000-7f3a  to review   SUCCESS            2h   self-upgrade/retry-backoff  Retry with exponential backoff in v1.2.
-    20260112-100000-7f3a  ended       BLOCKED_BY_POLICY  2h   -                           Retry with exponential backoff in v1.2.
+    RUN                   STATE        STATUS             AGE  BRANCH                      GOAL
+    20260112-100000-7f3a  approved     SUCCESS            2h   self-upgrade/retry-backoff  Retry with exponential backoff in v1.2.
+    20260112-100000-7f3a  to review    SUCCESS            2h   self-upgrade/retry-backoff  Retry with exponential backoff in v1.2.
+    20260112-100000-7f3a  ended        BLOCKED_BY_POLICY  2h   -                           Retry with exponential backoff in v1.2.
     20260112-100000-7f3a  interrupted  -                  -    -                           (no goal was stated)
     "#);
     assert!(list(&[], time(0)).starts_with("no runs yet"));

@@ -1,0 +1,589 @@
+//! Faults at every port: each call of git fails once, the record fails at every event, the sandbox
+//! cannot be made. The status is the right one, nothing is worked around, nothing half-done is left.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "test helpers"
+)]
+
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use milton::error::{Failure, Signal};
+use milton::exec::{self, CommandSpec, StopSignal, View};
+use milton::git::{self, Base, Built, CommitMessage, DiffText, ExportSummary};
+use milton::model::{
+    BaseTree, ChangeSet, Decision, Event, EventKind, Oid, ReviewCommand, RunId, RunState, Status,
+    TestOutcome, WorkBranch,
+};
+use milton::pipeline::driver::{Driver, HumanPolicy, Job, Ports, ProposalText, RunEnd, Wires};
+use milton::pipeline::fallback::PrivateCheckout;
+use milton::pipeline::machine::{Attendance, State};
+use milton::pipeline::ports::{Git, Journal, Running, Sandbox, SandboxError, SystemClock};
+use milton::policy::Cleared;
+use milton::record::{self, Store, Writer};
+use tokio::sync::{mpsc, watch};
+
+const PATCH: &str = "--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-x = 1\n+x = 2\n";
+
+/// A repository, a run store, and a way to run a job with some port broken.
+struct Place {
+    root: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let place = Self {
+            root: tempfile::tempdir().unwrap(),
+        };
+        std::fs::create_dir(place.repo()).unwrap();
+        std::fs::write(place.repo().join("a.py"), "x = 1\n").unwrap();
+        for arguments in [
+            &["init", "-q", "-b", "main"][..],
+            &["config", "user.name", "Test Person"],
+            &["config", "user.email", "test@example.com"],
+            &["add", "-A"],
+            &["commit", "-q", "-m", "start"],
+        ] {
+            place.git(arguments);
+        }
+        place
+    }
+
+    fn repo(&self) -> PathBuf {
+        self.root.path().canonicalize().unwrap().join("repo")
+    }
+
+    fn git(&self, arguments: &[&str]) -> String {
+        let output = Command::new("git")
+            .args(arguments)
+            .current_dir(self.repo())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "git {arguments:?}");
+        String::from_utf8_lossy(&output.stdout)
+            .trim_end()
+            .to_owned()
+    }
+
+    fn writer(&self) -> Writer {
+        let store = Store::open(
+            &self.root.path().canonicalize().unwrap().join("state"),
+            &[self.repo()],
+        )
+        .unwrap();
+        store.create(Timestamp::now()).unwrap()
+    }
+
+    fn real_git(&self) -> git::Repository {
+        git::open(&self.repo()).unwrap()
+    }
+
+    fn branches(&self) -> String {
+        self.git(&["for-each-ref", "--format=%(refname)", "refs/heads"])
+    }
+}
+
+/// The test command of these runs writes the report that milton asks for.
+const TEST: &str =
+    "printf '<testsuite tests=\"1\"><testcase name=\"t\"/></testsuite>' > \"$MILTON_JUNIT_XML\"";
+
+fn run(
+    git: Box<dyn Git>,
+    sandbox: Arc<dyn Sandbox>,
+    journal: Box<dyn Journal>,
+) -> Result<RunEnd, Failure> {
+    let job = Job {
+        request: "Set x".to_owned(),
+        source: "patch".to_owned(),
+        proposal: ProposalText::Patch(PATCH.as_bytes().to_vec()),
+        topic: Some("x".to_owned()),
+        base: None,
+        test: Some(vec!["sh".to_owned(), "-c".to_owned(), TEST.to_owned()]),
+    };
+    let run = RunState::new(journal.run().clone());
+    drive(
+        git,
+        sandbox,
+        journal,
+        run,
+        State::new(Attendance::Headless),
+        Some(job),
+        Vec::new(),
+    )
+}
+
+fn drive(
+    git: Box<dyn Git>,
+    sandbox: Arc<dyn Sandbox>,
+    journal: Box<dyn Journal>,
+    run: RunState,
+    machine: State,
+    job: Option<Job>,
+    commands: Vec<ReviewCommand>,
+) -> Result<RunEnd, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let (updates, _nobody) = mpsc::channel(4);
+        let (commands_in, commands_out) = mpsc::channel(16);
+        let (_signals_in, signals): (mpsc::Sender<Signal>, _) = mpsc::channel(1);
+        for command in commands {
+            commands_in.send(command).await.unwrap();
+        }
+        drop(commands_in);
+        drop(_nobody);
+        let ports = Ports {
+            git,
+            sandbox,
+            journal,
+            clock: Arc::new(SystemClock),
+        };
+        let wires = Wires {
+            updates,
+            commands: commands_out,
+            signals,
+        };
+        let driver = Driver::new(ports, HumanPolicy::default(), wires, run, machine);
+        match job {
+            Some(job) => driver.run(job).await,
+            None => driver.review().await,
+        }
+    })
+}
+
+fn real_sandbox() -> Arc<dyn Sandbox> {
+    let environment = std::env::vars_os().collect();
+    Arc::new(PrivateCheckout::new(
+        PathBuf::from(env!("CARGO_BIN_EXE_milton")),
+        environment,
+    ))
+}
+
+/// Git whose call of one name fails.
+struct BrokenGit {
+    inner: git::Repository,
+    broken: &'static str,
+}
+
+impl BrokenGit {
+    fn check(&self, call: &str) -> Result<(), git::Error> {
+        if call != self.broken {
+            return Ok(());
+        }
+        Err(git::Error::Git {
+            doing: call.to_owned(),
+            detail: "the disk caught fire".to_owned(),
+        })
+    }
+}
+
+impl Git for BrokenGit {
+    fn root(&self) -> &Path {
+        self.inner.root()
+    }
+    fn resolve_base(&self, wanted: Option<&str>) -> Result<Base, git::Error> {
+        self.check("resolve_base")?;
+        self.inner.resolve_base(wanted)
+    }
+    fn protected_branches(&self, base: &Base) -> Vec<String> {
+        self.inner.protected_branches(base)
+    }
+    fn snapshot(&self, commit: &Oid) -> Result<Box<dyn BaseTree + '_>, git::Error> {
+        self.check("snapshot")?;
+        Ok(Box::new(self.inner.snapshot(commit)?))
+    }
+    fn build_commit(
+        &self,
+        base: &Oid,
+        changes: &Cleared<ChangeSet>,
+        message: &CommitMessage,
+    ) -> Result<Built, git::Error> {
+        self.check("build_commit")?;
+        self.inner.build_commit(base, changes, message)
+    }
+    fn delta(&self, base: &Oid, commit: &Oid) -> Result<ChangeSet, git::Error> {
+        self.check("delta")?;
+        let mut delta = self.inner.delta(base, commit)?;
+        if self.broken == "delta differs" {
+            // What was committed is not what was cleared.
+            delta.files[0].after = Some(milton::model::FileState::proposed(
+                milton::model::FileMode::Regular,
+                b"x = 3\n".to_vec(),
+            ));
+        }
+        Ok(delta)
+    }
+    fn create_branch(
+        &self,
+        branch: &Cleared<WorkBranch>,
+        commit: &Cleared<Oid>,
+    ) -> Result<WorkBranch, git::Error> {
+        self.check("create_branch")?;
+        self.inner.create_branch(branch, commit)
+    }
+    fn diff(&self, base: &Oid, commit: &Oid) -> Result<DiffText, git::Error> {
+        self.check("diff")?;
+        self.inner.diff(base, commit)
+    }
+    fn branch_tip(&self, branch: &WorkBranch) -> Result<Option<Oid>, git::Error> {
+        self.check("branch_tip")?;
+        self.inner.branch_tip(branch)
+    }
+    fn base_tip(&self, branch: &str) -> Result<Option<Oid>, git::Error> {
+        self.inner.base_tip(branch)
+    }
+    fn abandon(
+        &self,
+        branch: &WorkBranch,
+        commit: &Oid,
+        run: &RunId,
+    ) -> Result<String, git::Error> {
+        self.check("abandon")?;
+        self.inner.abandon(branch, commit, run)
+    }
+    fn restore(&self, branch: &WorkBranch, commit: &Oid, run: &RunId) -> Result<(), git::Error> {
+        self.inner.restore(branch, commit, run)
+    }
+    fn export_tree(&self, commit: &Oid, into: &Path) -> Result<ExportSummary, git::Error> {
+        self.check("export_tree")?;
+        self.inner.export_tree(commit, into)
+    }
+    fn ignored_environment(&self) -> Result<Vec<String>, git::Error> {
+        self.inner.ignored_environment()
+    }
+    fn user_name(&self) -> String {
+        self.inner.user_name()
+    }
+}
+
+/// A record that fails at its n-th event, as on a full disk.
+struct BrokenJournal {
+    inner: Writer,
+    left: Cell<u32>,
+}
+
+impl Journal for BrokenJournal {
+    fn run(&self) -> &RunId {
+        self.inner.run()
+    }
+    fn folder(&self) -> PathBuf {
+        self.inner.folder().path("")
+    }
+    fn append(&mut self, at: Timestamp, kind: EventKind) -> Result<Event, record::Error> {
+        if self.left.get() == 0 {
+            return Err(record::Error::Full {
+                source: std::io::ErrorKind::StorageFull.into(),
+                path: self.folder(),
+            });
+        }
+        self.left.set(self.left.get() - 1);
+        self.inner.append(at, kind)
+    }
+    fn write_file(&self, name: &str, bytes: &[u8]) -> Result<(), record::Error> {
+        self.inner.write_file(name, bytes)
+    }
+}
+
+/// A sandbox that cannot be made.
+struct NoSandbox;
+
+impl Sandbox for NoSandbox {
+    fn prepare(&self, _git: &dyn Git, _commit: &Oid, scratch: &Path) -> Result<View, SandboxError> {
+        let source = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        Err(exec::Error::View {
+            path: scratch.to_owned(),
+            source,
+        }
+        .into())
+    }
+    fn run<'a>(
+        &'a self,
+        _spec: CommandSpec,
+        _progress: &'a watch::Sender<u64>,
+        _stop: &'a StopSignal,
+    ) -> Running<'a> {
+        unreachable!("nothing is run without a view")
+    }
+    fn resolve(&self, name: &str, _view: &View, _checkout: &Path) -> Result<PathBuf, exec::Error> {
+        Err(exec::Error::ProgramNotFound {
+            name: name.to_owned(),
+        })
+    }
+}
+
+#[test]
+fn without_a_fault_the_run_succeeds() {
+    let place = Place::new();
+    let end = run(
+        Box::new(place.real_git()),
+        real_sandbox(),
+        Box::new(place.writer()),
+    )
+    .unwrap();
+    assert_eq!(
+        end.run.status,
+        Some(Status::Success),
+        "{:?}",
+        end.run.failure
+    );
+    assert_eq!(end.run.tests.unwrap().outcome, TestOutcome::Passed);
+}
+
+#[test]
+fn every_failing_call_of_git_is_a_git_error_with_gits_words_and_no_second_try() {
+    for (broken, has_branch) in [
+        ("resolve_base", false),
+        ("snapshot", false),
+        ("build_commit", false),
+        ("delta", false),
+        ("create_branch", false),
+        ("diff", true),
+        ("export_tree", true),
+    ] {
+        let place = Place::new();
+        let git = BrokenGit {
+            inner: place.real_git(),
+            broken,
+        };
+        let end = run(Box::new(git), real_sandbox(), Box::new(place.writer())).unwrap();
+        assert_eq!(end.run.status, Some(Status::GitError), "{broken}");
+        let failure = end.run.failure.unwrap();
+        assert!(
+            failure.message.contains("the disk caught fire"),
+            "{broken}: {failure:?}"
+        );
+        assert_eq!(
+            place.branches().contains("self-upgrade/x"),
+            has_branch,
+            "{broken}"
+        );
+        let folder = end.run.evidence_dir.unwrap();
+        let evidence = std::fs::read_to_string(Path::new(&folder).join("evidence.json")).unwrap();
+        assert!(evidence.contains("GIT_ERROR"), "{broken}");
+        assert_eq!(place.git(&["status", "--porcelain"]), "", "{broken}");
+    }
+}
+
+#[test]
+fn a_tree_that_is_not_what_was_cleared_never_gets_a_branch() {
+    let place = Place::new();
+    let git = BrokenGit {
+        inner: place.real_git(),
+        broken: "delta differs",
+    };
+    let end = run(Box::new(git), real_sandbox(), Box::new(place.writer())).unwrap();
+    assert_eq!(end.run.status, Some(Status::BlockedByPolicy));
+    assert_eq!(place.branches(), "refs/heads/main");
+}
+
+#[test]
+fn a_record_that_cannot_be_written_ends_the_run_at_once() {
+    // How many events a whole run has.
+    let place = Place::new();
+    let end = run(
+        Box::new(place.real_git()),
+        real_sandbox(),
+        Box::new(place.writer()),
+    )
+    .unwrap();
+    let events = u32::try_from(end.run.last_seq).unwrap();
+    let branch_created_at = 20;
+    for left in 0..events {
+        let place = Place::new();
+        let journal = BrokenJournal {
+            inner: place.writer(),
+            left: Cell::new(left),
+        };
+        let failure = run(
+            Box::new(place.real_git()),
+            real_sandbox(),
+            Box::new(journal),
+        )
+        .unwrap_err();
+        assert_eq!(
+            failure.status(),
+            Status::InternalError,
+            "after {left} events"
+        );
+        assert!(
+            failure.message.contains("record cannot be written"),
+            "{failure:?}"
+        );
+        if left < branch_created_at - 8 {
+            assert_eq!(place.branches(), "refs/heads/main", "after {left} events");
+        }
+        assert_eq!(place.git(&["status", "--porcelain"]), "");
+        assert_eq!(place.git(&["fsck", "--strict"]), "");
+    }
+}
+
+#[test]
+fn a_sandbox_that_cannot_be_made_runs_nothing() {
+    let place = Place::new();
+    let end = run(
+        Box::new(place.real_git()),
+        Arc::new(NoSandbox),
+        Box::new(place.writer()),
+    )
+    .unwrap();
+    assert_ne!(end.run.status, Some(Status::Success));
+    assert!(end.run.tests.is_none(), "no result is made up");
+    let item = end
+        .run
+        .checklist
+        .iter()
+        .find(|item| item.id == milton::model::ItemId::TestsPass)
+        .unwrap();
+    assert!(!item.ticked);
+}
+
+#[test]
+fn an_abandon_that_git_refuses_changes_nothing_and_says_so() {
+    let place = Place::new();
+    let first = run(
+        Box::new(place.real_git()),
+        real_sandbox(),
+        Box::new(place.writer()),
+    )
+    .unwrap()
+    .run;
+    let store = Store::open(
+        &place.root.path().canonicalize().unwrap().join("state"),
+        &[place.repo()],
+    )
+    .unwrap();
+    let writer = store.reopen(&first.run).unwrap();
+    let machine = State::reviewing(Status::Success, Decision::Pending, true);
+    let git = BrokenGit {
+        inner: place.real_git(),
+        broken: "abandon",
+    };
+    let end = drive(
+        Box::new(git),
+        real_sandbox(),
+        Box::new(writer),
+        first,
+        machine,
+        None,
+        vec![ReviewCommand::Abandon],
+    )
+    .unwrap();
+    assert_eq!(end.run.decision, Decision::Pending);
+    assert!(
+        end.run
+            .notices
+            .iter()
+            .any(|(text, _)| text.contains("the disk caught fire")),
+        "{:?}",
+        end.run.notices
+    );
+    assert!(place.branches().contains("self-upgrade/x"));
+}
+
+#[test]
+fn an_approval_is_void_when_anything_it_is_bound_to_changed() {
+    let place = Place::new();
+    let first = run(
+        Box::new(place.real_git()),
+        real_sandbox(),
+        Box::new(place.writer()),
+    )
+    .unwrap()
+    .run;
+    let tree = first.tree.clone().unwrap();
+    let everything = |run: &RunState| {
+        let mut commands: Vec<ReviewCommand> = Vec::new();
+        for item in [
+            milton::model::ItemId::NoSecrets,
+            milton::model::ItemId::Minimal,
+            milton::model::ItemId::Documentation,
+        ] {
+            commands.push(ReviewCommand::Toggle(item));
+        }
+        commands.extend(run.changed_files.iter().map(|f| ReviewCommand::View {
+            path: f.path.clone(),
+            viewed: true,
+        }));
+        commands.extend(
+            (0..run.findings.len()).map(|n| ReviewCommand::ReadFinding(u32::try_from(n).unwrap())),
+        );
+        commands
+    };
+    let approve = |typed: &str| ReviewCommand::Approve {
+        tree: tree.clone(),
+        typed: typed.to_owned(),
+    };
+    let right = tree.as_str()[..4].to_owned();
+    let store = Store::open(
+        &place.root.path().canonicalize().unwrap().join("state"),
+        &[place.repo()],
+    )
+    .unwrap();
+    let again = |commands: Vec<ReviewCommand>| {
+        let writer = store.reopen(&first.run).unwrap();
+        let run = writer.folder().state().unwrap();
+        let machine = State::reviewing(Status::Success, run.decision, true);
+        drive(
+            Box::new(place.real_git()),
+            real_sandbox(),
+            Box::new(writer),
+            run,
+            machine,
+            None,
+            commands,
+        )
+        .unwrap()
+        .run
+    };
+    assert_eq!(
+        again(vec![approve(&right)]).decision,
+        Decision::Pending,
+        "items are open"
+    );
+    let mut commands = everything(&first);
+    commands.push(approve("zzzz"));
+    assert_eq!(
+        again(commands).decision,
+        Decision::Pending,
+        "wrong characters"
+    );
+    // Somebody moves the branch.
+    let tip = place.git(&["rev-parse", "self-upgrade/x"]);
+    place.git(&["branch", "-f", "self-upgrade/x", "main"]);
+    assert_eq!(
+        again(vec![approve(&right)]).decision,
+        Decision::Pending,
+        "the branch moved"
+    );
+    place.git(&["branch", "-f", "self-upgrade/x", &tip]);
+    // Somebody touches the recorded test output.
+    let log = store.folder(&first.run).path("output");
+    let log = std::fs::read_dir(log)
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .find(|p| p.extension().is_some_and(|e| e == "log"))
+        .unwrap();
+    std::fs::write(&log, "999 passed\n").unwrap();
+    assert_eq!(
+        again(vec![approve(&right)]).decision,
+        Decision::Pending,
+        "the log changed"
+    );
+    std::fs::write(&log, "").unwrap();
+    let run = again(vec![approve(&right)]);
+    assert_eq!(run.decision, Decision::Approved, "{:?}", run.notices);
+    assert!(run.merge_command.unwrap().contains(&tip));
+    assert_ne!(
+        place.git(&["rev-parse", "main"]),
+        tip,
+        "milton never merges"
+    );
+}
