@@ -161,7 +161,9 @@ fn is_disguised(word: &str) -> bool {
         return false;
     }
     let folded = fold::fold(word);
-    folded.is_ascii() || (!word.is_single_script() && folded != word.to_lowercase())
+    // One letter of another alphabet is a symbol (`α`), not a disguise.
+    let whole = folded.is_ascii() && word.chars().nth(1).is_some();
+    whole || (!word.is_single_script() && folded != word.to_lowercase())
 }
 
 fn at(path: &str, line: &Line<'_>) -> String {

@@ -17,7 +17,6 @@ const POLICY: &str = include_str!("../../assets/policy.toml");
 const SECRETS: &str = include_str!("../../assets/secrets.toml");
 
 /// Everything that holds in every repository.
-#[derive(Debug)]
 pub(super) struct Floor {
     pub(super) version: String,
     pub(super) updated: String,
@@ -34,6 +33,15 @@ pub(super) struct Floor {
     pub(super) secrets: Scanner,
     /// The two texts, for the digest.
     pub(super) texts: [&'static str; 2],
+}
+
+impl std::fmt::Debug for Floor {
+    /// The compiled patterns fill pages and say nothing; the version says which floor it is.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Floor")
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
 }
 
 static FLOOR: LazyLock<Result<Arc<Floor>, Error>> =
@@ -120,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_floor_that_fails_its_own_tests_is_refused() {
-        let weakened = POLICY.replace("\"**/.env\", ", "");
+        let weakened = POLICY.replace("\"**/.npmrc\", ", "");
         assert_ne!(weakened, POLICY);
         let error = Floor::compile(String::leak(weakened), SECRETS).unwrap_err();
         assert!(matches!(error, Error::SelfTest { .. }), "{error}");

@@ -77,22 +77,27 @@ fn fold_text(text: &str, preference: Preference) -> String {
 
 /// Pushes the ASCII text that `c` looks like, or `c` in lower case.
 fn push_look_alike(folded: &mut String, c: char, preference: Preference) {
-    let lower: String = c.to_lowercase().collect();
-    let upper: String = c.to_uppercase().collect();
-    let as_is = c.to_string();
+    // Only a case that is one character keeps the look: `ß` does not look like `SS`.
+    let single = |cased: &mut dyn Iterator<Item = char>| match (cased.next(), cased.next()) {
+        (Some(one), None) => one,
+        (Some(_), Some(_)) | (None, _) => c,
+    };
+    let lower = single(&mut c.to_lowercase());
+    let upper = single(&mut c.to_uppercase());
     let order = match preference {
-        Preference::Lower => [&lower, &as_is, &upper],
-        Preference::AsIs => [&as_is, &lower, &upper],
-        Preference::Upper => [&upper, &as_is, &lower],
+        Preference::Lower => [lower, c, upper],
+        Preference::AsIs => [c, lower, upper],
+        Preference::Upper => [upper, c, lower],
     };
     for spelling in order {
-        let look: String = skeleton(spelling).collect();
+        let mut buffer = [0; 4];
+        let look: String = skeleton(spelling.encode_utf8(&mut buffer)).collect();
         if look.is_ascii() {
             folded.push_str(&look.to_ascii_lowercase());
             return;
         }
     }
-    folded.push_str(&lower);
+    folded.extend(c.to_lowercase());
 }
 
 /// Resolves separators, `.` and `..`, and drops what Windows drops: dots and spaces at the end of a

@@ -78,7 +78,9 @@ fn not_one_sentence(goal: &str) -> Option<String> {
 /// Whether a word ends a sentence, given the one behind it.
 fn ends_sentence(word: &str, next: &str) -> bool {
     let closing = |c: char| matches!(c, ')' | ']' | '"' | '\'' | '”' | '’' | '»' | '`');
-    let word = word.trim_end_matches(closing);
+    let inner = word.trim_end_matches(closing);
+    let quoted = inner.len() < word.len();
+    let word = inner;
     let stem = word.trim_end_matches(['.', '!', '?', '…']);
     let ending = word.get(stem.len()..).unwrap_or_default();
     let stem = stem.trim_start_matches(|c: char| !c.is_alphanumeric());
@@ -87,6 +89,10 @@ fn ends_sentence(word: &str, next: &str) -> bool {
         return false;
     }
     let next_is_lower = next.chars().next().is_some_and(char::is_lowercase);
+    // The mark belongs to what is quoted: `make "what?" an error`.
+    if quoted && next_is_lower {
+        return false;
+    }
     if ending == "…" || ending.starts_with("..") {
         return !next_is_lower;
     }
