@@ -122,8 +122,9 @@ impl AllowList {
                 argv.len()
             ));
         }
-        if argv.iter().any(|a| a.chars().any(char::is_control)) {
-            return Err("an argument holds a control character".to_owned());
+        let unseen = |c: char| c.is_control() || crate::policy::fold::is_invisible(c);
+        if argv.iter().any(|argument| argument.contains(unseen)) {
+            return Err("an argument holds a character that a reader does not see".to_owned());
         }
         let program = plain_program(program, origin);
         let mut reason: Option<(usize, String)> = None;

@@ -124,7 +124,9 @@ fn hidden_characters(path: &str, added: &[Line<'_>]) -> Vec<Risk> {
             1 => text.strip_prefix('\u{feff}').unwrap_or(&text),
             _ => &text,
         };
-        if let Some(detail) = hidden_in(text) {
+        let carriage = "holds U+000D alone, which makes a terminal write over the line";
+        let lone_cr = line.lone_cr.then(|| carriage.to_owned());
+        if let Some(detail) = lone_cr.or_else(|| hidden_in(text)) {
             risks.push(risk("hidden_characters", &at(path, line), detail));
         }
     }

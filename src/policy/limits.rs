@@ -149,7 +149,7 @@ fn over(rule: &str, limit: &Limit, value: u64, what: &str, remedy: &str) -> Opti
 }
 
 /// The declared lines, but never fewer than the contents show.
-fn changed_lines(file: &FileChange) -> u64 {
+pub(super) fn changed_lines(file: &FileChange) -> u64 {
     let declared = file.lines.added.saturating_add(file.lines.removed);
     let after = file.after.as_ref().map_or(&[][..], |state| state.bytes());
     let before = file.before.as_ref().map_or(&[][..], |state| state.bytes());

@@ -8,31 +8,33 @@ use std::collections::HashMap;
 /// One line without its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Line<'a> {
-    /// Its number, from 1.
+    /// The number of the line as git and editors count it (by LF), from 1.
     pub(super) number: usize,
     /// Its bytes.
     pub(super) text: &'a [u8],
+    /// Whether a carriage return without a line feed ends it.
+    pub(super) lone_cr: bool,
 }
 
 /// The lines of a content; LF, CRLF and a lone CR all end one.
 pub(super) fn split(content: &[u8]) -> Vec<Line<'_>> {
     let mut lines = Vec::new();
+    let mut number = 1;
     let mut rest = content;
     while !rest.is_empty() {
-        let end = rest.iter().position(|b| matches!(b, b'\n' | b'\r'));
-        let (text, tail) = match end {
-            None => (rest, &[][..]),
-            Some(at) => {
-                let (text, tail) = rest.split_at_checked(at).unwrap_or((rest, &[]));
-                let skip = if tail.starts_with(b"\r\n") { 2 } else { 1 };
-                (text, tail.get(skip..).unwrap_or_default())
-            }
-        };
+        let length = rest.iter().position(|b| matches!(b, b'\n' | b'\r'));
+        let (text, tail) = rest
+            .split_at_checked(length.unwrap_or(rest.len()))
+            .unwrap_or((rest, &[]));
+        let crlf = tail.starts_with(b"\r\n");
+        let lone_cr = !crlf && tail.starts_with(b"\r");
         lines.push(Line {
-            number: lines.len() + 1,
+            number,
             text,
+            lone_cr,
         });
-        rest = tail;
+        number += usize::from(!lone_cr);
+        rest = tail.get(if crlf { 2 } else { 1 }..).unwrap_or_default();
     }
     lines
 }
@@ -94,9 +96,11 @@ mod tests {
     fn every_kind_of_line_end_ends_a_line() {
         assert_eq!(
             texts(&split(b"a\nb\r\nc\rd")),
-            [(1, "a"), (2, "b"), (3, "c"), (4, "d")]
+            [(1, "a"), (2, "b"), (3, "c"), (3, "d")]
         );
         assert!(split(b"").is_empty());
+        assert_eq!(split(b"a\n\n").len(), 2);
+        assert!(split(b"c\rd")[0].lone_cr);
         assert_eq!(
             ends(b"a\nb\r\nc\rd"),
             LineEnds {

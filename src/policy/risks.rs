@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use regex::Regex;
 
-use crate::model::{ChangeSet, FileChange, Risk, Stats};
+use crate::model::{ChangeSet, FileChange, Risk};
 use crate::policy::error::Error;
 use crate::policy::finding::risk;
+use crate::policy::limits::changed_lines;
 use crate::policy::lines;
 use crate::policy::paths::{Patterns, check};
 use crate::policy::source::{RiskText, TestsText};
@@ -119,8 +120,7 @@ pub(super) fn note(
         }
         risks.extend(tests_skipped(file, tests));
     }
-    let stats = changes.stats();
-    risks.extend(large_change(stats, max_files, max_lines));
+    risks.extend(large_change(changes, max_files, max_lines));
     let code = changes
         .files
         .iter()
@@ -196,12 +196,14 @@ fn tests_skipped(file: &FileChange, tests: &TestRules) -> Vec<Risk> {
 }
 
 /// More than half of what is allowed is already a long review.
-fn large_change(stats: Stats, max_files: u64, max_lines: u64) -> Option<Risk> {
-    let large = stats.files > max_files / 2 || stats.lines() > max_lines / 2;
-    let detail = format!(
-        "{} files and {} lines, of at most {max_files} and {max_lines}",
-        stats.files,
-        stats.lines()
-    );
+fn large_change(changes: &ChangeSet, max_files: u64, max_lines: u64) -> Option<Risk> {
+    let files = changes.files.len() as u64;
+    let lines = changes
+        .files
+        .iter()
+        .map(changed_lines)
+        .fold(0, u64::saturating_add);
+    let large = files > max_files / 2 || lines > max_lines / 2;
+    let detail = format!("{files} files and {lines} lines, of at most {max_files} and {max_lines}");
     large.then(|| risk("large_change", "change", detail))
 }
