@@ -6,7 +6,7 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::panic,
     reason = "a test says what went wrong by panicking"
 )]
@@ -437,16 +437,17 @@ fn compare(entry: &Entry, verdict: &Verdict) {
 fn compare_facts(entry: &Entry, verdict: &Verdict, rules: &[&str]) {
     match entry.id.as_str() {
         "LIM-rename" => assert_eq!((verdict.stats.files, rules.len()), (2, 0)),
-        // The notebook passes; the risk was compared above.
-        "LIM-many-files-blob" => assert_eq!(rules, [""; 0]),
         // Refused by name before any filter could see the bytes.
         "GIT-textconv" | "GIT-clean-filter" | "GIT-encoding" => {
             assert!(rules.contains(&"path.executes_on_host"));
         }
         "POL-loosen-merged" => assert!(rules.contains(&"policy.invalid")),
-        "POL-override-unrecorded" => assert_eq!(rules, [""; 0]),
-        // The text is one harmless sentence; that nothing runs is for the whole program to show.
-        "INJ-goal-subst" => assert_eq!(rules, [""; 0]),
+        // These pass: the notebook with the risk that was compared above, the override with its
+        // label, and the goal because its text is one harmless sentence (that nothing runs is for
+        // the whole program to show).
+        "LIM-many-files-blob" | "POL-override-unrecorded" | "INJ-goal-subst" => {
+            assert_eq!(rules, [""; 0]);
+        }
         other => panic!("{other}: nothing is compared"),
     }
 }

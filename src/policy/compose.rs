@@ -115,9 +115,9 @@ fn merged<'a>(
         if key.as_str() != Some("<<") {
             continue;
         }
-        let sources: Vec<&Yaml<'_>> = match untagged(value) {
-            Yaml::Sequence(list) => list.iter().collect(),
-            single => vec![single],
+        let sources: Vec<&Yaml<'_>> = match untagged(value).as_vec() {
+            Some(list) => list.iter().collect(),
+            None => vec![value],
         };
         for source in sources {
             let source = mapping(source).ok_or("merges something that is no mapping")?;
@@ -222,7 +222,7 @@ mod tests {
             let mut text = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n".to_owned();
             for i in 1..9 {
                 let alias = format!("*a{},", i - 1).repeat(10);
-                text.push_str(&format!("a{i}: &a{i} [{alias}]\n"));
+                text = format!("{text}a{i}: &a{i} [{alias}]\n");
             }
             text
         };
@@ -236,7 +236,7 @@ mod tests {
             &bomb,
             "\u{1}: [",
         ] {
-            assert!(compare(None, Some(bad.as_bytes())).is_err(), "{:.60}", bad);
+            assert!(compare(None, Some(bad.as_bytes())).is_err(), "{bad:.60}");
         }
         assert!(compare(None, Some(b"\xff")).is_err());
     }

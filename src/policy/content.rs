@@ -1,8 +1,10 @@
 //! What a change may put into files: text, in the line ends it had, without secrets, and without
 //! characters that hide something from the reviewer unseen.
 
+use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
-use unicode_security::MixedScript as _;
+use unicode_security::confusable_detection::skeleton;
+use unicode_security::mixed_script::AugmentedScriptSet;
 
 use crate::model::{FileChange, Risk, Violation};
 use crate::policy::finding::{broken, code_point, risk};
@@ -134,19 +136,22 @@ fn hidden_characters(path: &str, added: &[Line<'_>]) -> Vec<Risk> {
 }
 
 fn hidden_in(line: &str) -> Option<String> {
-    let unseen = |c: &char| (c.is_control() && *c != '\t') || fold::is_invisible(*c);
-    if let Some(c) = line.chars().find(unseen) {
-        return Some(format!(
-            "holds {}, which a terminal acts on or a reader does not see",
-            code_point(c)
-        ));
-    }
+    let mut previous = ' ';
     let mut marks = 0;
-    for c in line.chars() {
+    let mut chars = line.chars().peekable();
+    while let Some(c) = chars.next() {
+        let unseen = (c.is_control() && c != '\t') || fold::is_invisible(c);
+        if unseen && !is_emoji_part(previous, c, chars.peek().copied()) {
+            let point = code_point(c);
+            return Some(format!(
+                "holds {point}, which a terminal acts on or a reader does not see"
+            ));
+        }
         marks = if is_combining_mark(c) { marks + 1 } else { 0 };
         if marks > 4 {
             return Some("stacks more than four combining marks on one character".to_owned());
         }
+        previous = c;
     }
     let word = line
         .split(|c: char| !(c.is_alphanumeric() || c == '_'))
@@ -157,15 +162,49 @@ fn hidden_in(line: &str) -> Option<String> {
     ))
 }
 
-/// Whether a word mixes scripts with look-alikes, or is made of look-alikes of ASCII altogether.
+/// Whether an invisible character belongs to the picture before it (`❤️`) or joins two (`👩‍🚀`).
+fn is_emoji_part(previous: char, c: char, next: Option<char>) -> bool {
+    let picture = |c: char| {
+        matches!(c, '\u{2190}'..='\u{2bff}' | '\u{1f000}'..='\u{1faff}') && c != '\u{2800}'
+    };
+    match c {
+        '\u{fe0f}' => picture(previous),
+        '\u{200d}' => (picture(previous) || previous == '\u{fe0f}') && next.is_some_and(picture),
+        _ => false,
+    }
+}
+
+/// Whether a word of two or more characters is spelled so that it looks like another: with letters
+/// that a compiler may fold to ASCII (`𝗲𝘃𝗮𝗹` is `eval` to Python), or with look-alikes of other
+/// scripts between ASCII letters or throughout.
 fn is_disguised(word: &str) -> bool {
-    if word.is_ascii() || !word.chars().any(|c| !c.is_ascii() && c.is_alphabetic()) {
+    if word.is_ascii() || word.chars().nth(1).is_none() {
         return false;
     }
-    let folded = fold::fold(word);
-    // One letter of another alphabet is a symbol (`α`), not a disguise.
-    let whole = folded.is_ascii() && word.chars().nth(1).is_some();
-    whole || (!word.is_single_script() && folded != word.to_lowercase())
+    let folds = |c: char| {
+        let mut folded = c.nfkc();
+        let letter = folded
+            .next()
+            .is_some_and(|first| first.is_ascii_alphabetic());
+        !c.is_ascii() && c.is_alphabetic() && letter && folded.next().is_none()
+    };
+    let ascii = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let mixed = word.chars().any(|c| c.is_ascii_alphabetic());
+    let throughout = word.chars().all(|c| ascii(c) || is_look_alike(c));
+    word.chars().any(folds) || (word.chars().any(is_look_alike) && (mixed || throughout))
+}
+
+/// Whether a letter of another script looks like an ASCII letter.
+fn is_look_alike(c: char) -> bool {
+    if c.is_ascii() || !c.is_alphabetic() {
+        return false;
+    }
+    let mut scripts = AugmentedScriptSet::for_char(c);
+    // Empty only for letters that are neither Latin nor common to all scripts (`µ`).
+    scripts.intersect_with(AugmentedScriptSet::for_char('a'));
+    let mut buffer = [0; 4];
+    let looks_ascii = skeleton(c.encode_utf8(&mut buffer)).all(|look| look.is_ascii());
+    scripts.is_empty() && looks_ascii
 }
 
 fn at(path: &str, line: &Line<'_>) -> String {
@@ -263,6 +302,10 @@ mod tests {
             "a\0b",
             "a\u{301}\u{301}\u{301}\u{301}\u{301}",
             "\u{441}\u{43e}\u{440}\u{443}",
+            "𝗲𝘃𝗮𝗹(x)",
+            "ｅval(x)",
+            "a\u{fe0f}",
+            "x\u{200d}❤",
         ] {
             let risks = judged(None, Some(format!("ok\n{hidden}\n").as_bytes())).1;
             assert_eq!(risks[0].id, "hidden_characters", "{hidden:?}");
@@ -274,6 +317,8 @@ mod tests {
             "日本語 text",
             "Привет мир",
             "α + β",
+            "440µs, Athenæum, durmayı, m², нора",
+            "❤\u{fe0f} and 👩\u{200d}🚀",
             "“quoted” – dash…",
         ] {
             assert_eq!(judged(None, Some(plain.as_bytes())).1, [], "{plain:?}");

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::model::plan::CommandOrigin;
 use crate::model::{
-    BaseTree, ChangeSet, FileChange, Oid, Risk, TreeError, Verdict, VerificationCommand, Violation,
-    WorkBranch,
+    BaseTree, ChangeSet, FileChange, FileState, Oid, Risk, TreeError, Verdict, VerificationCommand,
+    Violation, WorkBranch,
 };
 use crate::policy::finding::{bounded, broken, risk};
 use crate::policy::{Cleared, Policy, commands, compose, content, risks, source, tree};
@@ -143,8 +143,8 @@ impl Policy {
         if !self.floor.compose.matches(&file.path) {
             return (Vec::new(), Vec::new());
         }
-        let before = file.before.as_ref().map(|state| state.bytes());
-        let after = file.after.as_ref().map(|state| state.bytes());
+        let before = file.before.as_ref().map(FileState::bytes);
+        let after = file.after.as_ref().map(FileState::bytes);
         let problems = compose::compare(before, after).unwrap_or_else(|why| vec![why]);
         if problems.is_empty() {
             let detail = "a compose file changes; no port, expose or network_mode does";
@@ -181,7 +181,7 @@ impl Policy {
     fn command_risk(&self, command: &VerificationCommand) -> Option<Risk> {
         let listed = self.verifies(&command.argv, command.origin);
         (command.origin == CommandOrigin::Human && !listed).then(|| {
-            let detail = "test command from the command line, not on the allow-list";
+            let detail = "test command from the command line, not a listed test command";
             risk("override_active", &commands::shown(&command.argv), detail)
         })
     }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::model::{ChangeSet, FileChange, Violation};
+use crate::model::{ChangeSet, FileChange, FileState, Violation};
 use crate::policy::finding::broken;
 use crate::policy::lines;
 
@@ -110,6 +110,18 @@ impl Limits {
             "bytes",
             "change large files by hand",
         );
+        let unread = |state: &FileState| state.content.is_none();
+        if file.before.as_ref().is_some_and(unread) {
+            // What was there cannot be compared, so the lines that go cannot be counted or scanned.
+            let size = file.before.as_ref().map_or(0, |state| state.size);
+            check(
+                "limits.bytes",
+                &self.file_bytes,
+                size,
+                "bytes before",
+                "change large files by hand",
+            );
+        }
         let depth = file.path.split(['/', '\\']).count() as u64;
         check(
             "limits.files",
@@ -166,7 +178,7 @@ fn new_size(file: &FileChange) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{FileMode, FileState, LineStat};
+    use crate::model::{FileMode, LineStat};
 
     fn limits() -> Limits {
         let limit = Limit::embedded;
@@ -191,6 +203,15 @@ mod tests {
             )),
             renamed_from: None,
             lines: LineStat::default(),
+        }
+    }
+
+    fn huge_state() -> FileState {
+        FileState {
+            mode: FileMode::Regular,
+            size: 500 << 20,
+            content: None,
+            oid: None,
         }
     }
 
@@ -226,15 +247,15 @@ mod tests {
             ["limits.line_length"]
         );
         let huge = FileChange {
-            after: Some(FileState {
-                mode: FileMode::Regular,
-                size: 500 << 20,
-                content: None,
-                oid: None,
-            }),
+            after: Some(huge_state()),
             ..file("a", "")
         };
         assert_eq!(rules(vec![huge]), ["limits.bytes", "limits.bytes"]);
+        let shrunk = FileChange {
+            before: Some(huge_state()),
+            ..file("a", "x")
+        };
+        assert_eq!(rules(vec![shrunk]), ["limits.bytes"]);
         assert_eq!(rules(vec![file(&"d/".repeat(40), "x")]), ["limits.files"]);
     }
 

@@ -179,22 +179,25 @@ fn is_random(value: &str, least: f64) -> bool {
     !placeholder && !is_words(value) && entropy(value) >= least
 }
 
-/// Whether a value is made of words and short numbers (`predictable-key-2024`).
+/// Whether a value is made of words and short numbers (`predictable-key-2024`, `_PrivateKey`).
 fn is_words(value: &str) -> bool {
     value
         .split(|c: char| !c.is_ascii_alphanumeric())
-        .all(|piece| {
-            let letters = piece.trim_end_matches(|c: char| c.is_ascii_digit());
-            let digits = piece.len() - letters.len();
-            let tail = letters.get(1..).unwrap_or_default();
-            let word = tail.chars().all(|c| c.is_ascii_lowercase())
-                || letters.chars().all(|c| c.is_ascii_uppercase());
-            let first_is_letter = letters
-                .chars()
-                .next()
-                .is_none_or(|c| c.is_ascii_alphabetic());
-            word && first_is_letter && digits <= 4 && letters.len() <= 20
-        })
+        .all(is_word)
+}
+
+/// Lower case, upper case, or humps of at least three letters; at most four digits behind.
+fn is_word(piece: &str) -> bool {
+    let letters = piece.trim_end_matches(|c: char| c.is_ascii_digit());
+    let short = letters.len() <= 40 && piece.len() - letters.len() <= 4;
+    let upper = letters.chars().all(|c| c.is_ascii_uppercase());
+    let mut hump = 3;
+    let mut humps = true;
+    for c in letters.chars() {
+        humps &= c.is_ascii_lowercase() || (c.is_ascii_uppercase() && hump >= 3);
+        hump = if c.is_ascii_uppercase() { 1 } else { hump + 1 };
+    }
+    short && (upper || humps)
 }
 
 /// The Shannon entropy in bits a character.
