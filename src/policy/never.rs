@@ -14,8 +14,15 @@ pub(super) fn refuse(never: &NeverText, argv: &[String]) -> Option<String> {
     let program = base_name(words.first()?);
     let rest = words.get(1..).unwrap_or_default();
     if never.wrappers.contains(&program) {
-        // The wrapped program is somewhere behind the wrapper's own options and assignments.
-        if let Some(reason) = suffixes(rest).find_map(|tail| refuse_any(never, tail)) {
+        // The wrapped program is somewhere behind the wrapper's own options and assignments; what
+        // stands behind a test runner or a script is an argument.
+        let ends = |word: &&str| {
+            let name = base_name(word);
+            never.runners.contains(&name) || never.shells.contains(&name)
+        };
+        let last = rest.iter().position(ends).unwrap_or(rest.len());
+        let mut heads = suffixes(rest).take(last + 1);
+        if let Some(reason) = heads.find_map(|tail| refuse_any(never, tail)) {
             return Some(format!("{program} would start it: {reason}"));
         }
     }

@@ -159,6 +159,7 @@ pub(super) struct NeverText {
     pub(super) why: String,
     pub(super) programs: Vec<String>,
     pub(super) wrappers: Vec<String>,
+    pub(super) runners: Vec<String>,
     pub(super) shells: Vec<String>,
     pub(super) git_reads: Vec<String>,
     pub(super) verbs: BTreeMap<String, Vec<String>>,

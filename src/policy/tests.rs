@@ -453,6 +453,9 @@ mod command {
             "make lint",
             "timeout 60 pytest",
             "git --version",
+            "uv run pytest -k service",
+            "tox -e docker",
+            "make docker",
         ] {
             assert!(allows(line, CommandOrigin::Human), "{line}");
         }
@@ -480,6 +483,9 @@ mod command {
             "nft flush ruleset",
             "env sh -c 'git push'",
             "git-push",
+            "env -u X git push",
+            "uv run npm install",
+            "poetry run python -m pip install x",
             "iptables -F",
             "ssh host",
             "uv pip install x",
