@@ -175,8 +175,9 @@ impl FilePatch {
         }
         slot.count(stat);
         slot.show(&content);
-        if let (Some(state), Some(mode)) = (slot.now.as_mut(), self.new_mode) {
-            state.mode = mode;
+        if let Some(mode) = self.new_mode {
+            let empty = || FileState::proposed(mode, Vec::new());
+            slot.now.get_or_insert_with(empty).mode = mode;
         }
     }
 }

@@ -19,8 +19,10 @@ pub(super) struct Slot {
     /// The base commit has a directory there.
     pub(super) is_directory: bool,
     renamed_from: Option<String>,
-    /// Set once an edit could not be applied: the lines that the edits name.
+    /// Set once an edit could not be applied: the lines that such edits name.
     pub(super) failed: Option<LineStat>,
+    /// The new lines of the edits that could not be applied.
+    unapplied: Vec<u8>,
     failures: Vec<ApplyFailure>,
 }
 
@@ -47,8 +49,8 @@ impl Slot {
         self.failures.push(failure);
     }
 
-    /// The same, for an edit whose lines are known but could not be placed: they are counted, and
-    /// become the content, so that the policy can judge what it can see of the change.
+    /// The same, for an edit whose lines are known but could not be placed: they are counted and
+    /// kept, so that the policy can judge what it can see of the change.
     pub(super) fn fail_lines(&mut self, failure: ApplyFailure, removed: &str, added: &str) {
         let asked = |text: &str| FileState::proposed(FileMode::Regular, text.as_bytes().to_vec());
         let stat = lines::stat(Some(&asked(removed)), Some(&asked(added)));
@@ -64,13 +66,32 @@ impl Slot {
         total.removed += stat.removed;
     }
 
-    /// Makes the lines of an edit that could not be applied the content.
+    /// Keeps what an edit that could not be applied would have brought.
     pub(super) fn show(&mut self, content: &[u8]) {
-        let mode = self
-            .now
-            .as_ref()
-            .map_or(FileMode::Regular, |state| state.mode);
-        self.now = Some(FileState::proposed(mode, content.to_vec()));
+        self.unapplied.extend_from_slice(content);
+    }
+
+    /// Counted lines: of the edits that were applied, and of those that could not be.
+    fn lines(&self) -> LineStat {
+        let mut stat = lines::stat(self.before.as_ref(), self.now.as_ref());
+        let failed = self.failed.unwrap_or_default();
+        stat.added += failed.added;
+        stat.removed += failed.removed;
+        stat
+    }
+
+    /// The file as proposed. Where an edit failed, what it would have brought stands in for the
+    /// content: the policy can judge that, and nobody commits it.
+    fn after(&mut self) -> Option<FileState> {
+        if self.unapplied.is_empty() {
+            return self.now.take();
+        }
+        let kept = self.now.as_ref().map(|state| state.mode);
+        let content = std::mem::take(&mut self.unapplied);
+        Some(FileState::proposed(
+            kept.unwrap_or(FileMode::Regular),
+            content,
+        ))
     }
 
     fn is_changed(&self) -> bool {
@@ -135,6 +156,7 @@ impl<'a> Overlay<'a> {
             is_directory,
             renamed_from: None,
             failed: None,
+            unapplied: Vec::new(),
             failures: Vec::new(),
         });
         Ok(index)
@@ -172,17 +194,16 @@ impl<'a> Overlay<'a> {
             failures: Vec::new(),
         };
         let mut unchanged = Vec::new();
-        for slot in self.slots {
+        for mut slot in self.slots {
             if !slot.is_changed() {
                 unchanged.push(slot.path);
                 continue;
             }
-            let measured = || lines::stat(slot.before.as_ref(), slot.now.as_ref());
             draft.changes.files.push(FileChange {
-                lines: slot.failed.unwrap_or_else(measured),
+                lines: slot.lines(),
+                after: slot.after(),
                 path: slot.path,
                 before: slot.before,
-                after: slot.now,
                 renamed_from: slot.renamed_from,
             });
             draft.failures.extend(slot.failures);

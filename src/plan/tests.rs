@@ -449,6 +449,22 @@ fn a_text_to_replace_must_occur_exactly_once() {
 }
 
 #[test]
+fn one_failing_edit_does_not_hide_the_next() {
+    let base = MemoryTree::with(&[("a", "one\ntwo\n")]);
+    let draft = draft_of(
+        &edits(
+            r#"{"path":"a","op":"replace","find":"zero","with":"AKIA"},
+               {"path":"a","op":"replace","find":"two","with":"2"}"#,
+        ),
+        &base,
+    );
+    assert_eq!(draft.failures.len(), 1, "{:?}", draft.failures);
+    let file = &draft.changes.files[0];
+    assert_eq!(lossy(file.after.as_ref().unwrap().bytes()), "AKIA");
+    assert_eq!((file.lines.added, file.lines.removed), (2, 2));
+}
+
+#[test]
 fn edits_that_do_not_fit_fail_and_stay_visible() {
     let base = MemoryTree::with(&[("d/a", "a\n")]);
     for (edit, message) in [

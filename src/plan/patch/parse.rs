@@ -7,7 +7,8 @@ use crate::plan::Error;
 
 /// Parses a patch, in time and memory linear in its size.
 pub(in crate::plan) fn parse(bytes: &[u8]) -> Result<Patch, Error> {
-    let mut cursor = Cursor::new(bytes);
+    // Windows tools begin a file with a byte order mark, which would hide its first line.
+    let mut cursor = Cursor::new(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
     let mut files = Vec::new();
     while let Some(line) = cursor.peek() {
         if line.starts_with(b"diff --git ") {
@@ -69,6 +70,22 @@ fn refuse_unreadable(line: &[u8], number: usize) -> Result<(), Error> {
             number,
             "a combined diff of a merge cannot be applied",
             "make the patch against one parent, for example with `git diff base...branch`",
+        ));
+    }
+    let headers = [
+        "old mode 1",
+        "new mode 1",
+        "new file mode 1",
+        "deleted file mode 1",
+    ];
+    if headers
+        .iter()
+        .any(|start| line.starts_with(start.as_bytes()))
+    {
+        return Err(Error::at(
+            number,
+            "a file's header line without the `diff --git` line before it",
+            "make the patch with `git diff`, and do not edit its header lines",
         ));
     }
     let plain_binary = text.starts_with(b"Binary files ") && text.ends_with(b" differ");

@@ -39,6 +39,7 @@ fn names_are_read_in_every_spelling() {
              \"a/t\\303\\274r \\\"q\\\"\"\n+++ \"b/t\\303\\274r \\\"q\\\"\"\n",
             "tür \"q\"",
         ),
+        ("\u{feff}diff --git a/x b/x\n--- a/x\n+++ b/x\n", "x"),
         ("--- a/../x\n+++ b/../x\n", "../x"),
         ("--- a//etc/x\n+++ b//etc/x\n", "/etc/x"),
     ];
@@ -189,6 +190,7 @@ fn parts_of_a_change_are_never_skipped_as_noise() {
     for text in [
         "@@ -1 +1 @@\n-a\n+b\n",
         "Binary files a/x and b/x differ\n",
+        "diff -git a/x b/x\nnew file mode 100755\n--- /dev/null\n+++ b/x\n@@ -0,0 +1 @@\n+b\n",
         "GIT binary patch\nliteral 3\nabc\n\n",
         "diff --git a/x b/x\nindex 1..2\n@@ -1 +1 @@\n-a\n+b\n",
     ] {
