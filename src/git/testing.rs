@@ -27,6 +27,9 @@ impl Fixture {
         fixture.git(&["init", "-q", "-b", "main"]);
         fixture.git(&["config", "user.name", "Ada Lovelace"]);
         fixture.git(&["config", "user.email", "ada@example.org"]);
+        // Nothing may tidy up in the background while a test compares.
+        fixture.git(&["config", "gc.auto", "0"]);
+        fixture.git(&["config", "maintenance.auto", "false"]);
         fixture
     }
 
