@@ -18,7 +18,6 @@ pub mod error;
 pub mod pipeline;
 
 pub mod headless;
-pub mod tui;
 
 pub mod config;
 

@@ -220,22 +220,25 @@ impl Driver {
         tokio::select! {
             command = self.wires.commands.recv(), if self.commands_open => match command {
                 Some(command) => self.take_command(command),
-                None => self.commands_open = false,
+                None => {
+                    self.commands_open = false;
+                    self.nobody_watches();
+                }
             },
             signal = self.wires.signals.recv(), if self.signals_open => match signal {
                 Some(signal) => self.take_signal(signal),
                 None => self.signals_open = false,
             },
-            else => self.nobody_is_left().await,
+            // Nobody can say anything any more, and something still runs.
+            else => std::future::pending().await,
         }
     }
 
-    /// Nobody can say anything any more: what runs may finish, a review is kept for later.
-    async fn nobody_is_left(&mut self) {
-        if machine::is_running(self.machine.stage) {
-            std::future::pending::<()>().await;
+    /// The screen is gone: what runs may finish, a review is kept for later.
+    fn nobody_watches(&mut self) {
+        if !machine::is_running(self.machine.stage) {
+            self.feed(Input::Human(ReviewCommand::Leave));
         }
-        self.feed(Input::Human(ReviewCommand::Leave));
     }
 
     pub(super) fn take_command(&mut self, command: ReviewCommand) {
