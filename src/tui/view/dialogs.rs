@@ -1,0 +1,487 @@
+//! What lies over the panes: dialogs made of [`Clear`] and a frame.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::widgets::{Block, BorderType, Clear, Widget as _};
+use ratatui_textarea::TextArea;
+
+use crate::model::TestOutcome;
+use crate::model::review::{Need, needs};
+use crate::tui::app::{App, Editor, Overlay};
+use crate::tui::keymap::{Group, TABLE};
+use crate::tui::row::{Row, wrap};
+use crate::tui::theme::Role;
+use crate::tui::update::{TEST_CHOICES, TYPED};
+use crate::tui::view::header::milliseconds;
+use crate::tui::view::{caret, comments, footer, put, words};
+
+/// Draws the overlay; the answer is where the terminal's cursor belongs.
+pub(crate) fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    match app.overlay.as_ref()? {
+        Overlay::Help { top } => {
+            help(app, *top, area, buffer);
+            None
+        }
+        Overlay::Needs { selected } => {
+            needs_list(app, *selected, area, buffer);
+            None
+        }
+        Overlay::Approve { typed, wrong } => approve(app, (typed, *wrong), area, buffer),
+        Overlay::TestChoices { selected } => {
+            test_choices(app, *selected, area, buffer);
+            None
+        }
+        Overlay::Note(text) => {
+            let title = "Why do you take the failing tests on yourself?";
+            typing(
+                app,
+                (title, "Ctrl-s acknowledge  Esc cancel"),
+                text,
+                (area, buffer),
+            );
+            None
+        }
+        Overlay::Editor(editor) => {
+            let title = editor_title(editor);
+            let keys = "Ctrl-s save  Tab question/change/nit  Esc keep as draft";
+            typing(app, (&title, keys), &editor.area, (area, buffer));
+            None
+        }
+        Overlay::Search { text } => {
+            let hints = app.screen.hints?;
+            Some(caret(hints, 2 + crate::tui::row::width_of(text)))
+        }
+        Overlay::Merge => {
+            merge(app, area, buffer);
+            None
+        }
+    }
+}
+
+/// A frame in the middle of `area` for `rows` rows of `width` columns.
+fn frame(
+    app: &App,
+    (title, keys): (&str, &str),
+    (width, rows): (usize, usize),
+    (area, buffer): (Rect, &mut Buffer),
+) -> Rect {
+    let width = u16::try_from(width + 4).unwrap_or(u16::MAX).min(area.width);
+    let height = u16::try_from(rows + 2).unwrap_or(u16::MAX).min(area.height);
+    let rect = Rect::new(
+        area.x + (area.width - width) / 2,
+        area.y + (area.height - height) / 2,
+        width,
+        height,
+    );
+    Clear.render(rect, buffer);
+    let room = usize::from(width).saturating_sub(4);
+    let title = Row::new(app.theme)
+        .put(Role::Text, " ")
+        .put(Role::TitleFocus, title)
+        .put(Role::Text, " ");
+    // Keys are dropped whole, like everywhere.
+    let mut hint = Row::new(app.theme).put(Role::Text, " ");
+    for key in keys.split("  ") {
+        let (name, word) = key.split_once(' ').unwrap_or((key, ""));
+        let next = hint
+            .clone()
+            .put(Role::Key, name)
+            .put(Role::Dim, format!(" {word} "));
+        if next.width() > room {
+            break;
+        }
+        hint = next.put(Role::Text, " ");
+    }
+    Block::bordered()
+        .border_type(BorderType::Thick)
+        .border_style(app.theme.style(Role::BorderFocus))
+        .title_top(title.line(room))
+        .title_bottom(hint.line(room).right_aligned())
+        .render(rect, buffer);
+    Rect::new(
+        rect.x + 2.min(width),
+        rect.y + 1.min(height),
+        width.saturating_sub(4),
+        height.saturating_sub(2),
+    )
+}
+
+fn draw_rows(app: &App, rows: Vec<Row>, inner: Rect, buffer: &mut Buffer) {
+    for (row, y) in rows.into_iter().zip(inner.y..inner.bottom()) {
+        put(app, row, Rect::new(inner.x, y, inner.width, 1), buffer);
+    }
+}
+
+/// How many columns a dialog's text may have.
+fn room(area: Rect, most: usize) -> usize {
+    usize::from(area.width).saturating_sub(6).min(most)
+}
+
+fn help_lines(app: &App, width: usize) -> Vec<Row> {
+    let keys = 24.min(width / 3);
+    let mut rows = Vec::new();
+    for group in Group::ALL {
+        if !rows.is_empty() {
+            rows.push(Row::new(app.theme));
+        }
+        rows.push(Row::new(app.theme).put(Role::Strong, group.title()));
+        for binding in TABLE.iter().filter(|b| b.group == group) {
+            let parts = wrap(binding.help, width.saturating_sub(keys + 1).max(1));
+            for (index, part) in parts.into_iter().enumerate() {
+                let names = if index == 0 {
+                    binding.all_keys()
+                } else {
+                    String::new()
+                };
+                rows.push(
+                    Row::new(app.theme)
+                        .cell(Role::Key, &names, keys)
+                        .put(Role::Text, " ")
+                        .put(Role::Text, part),
+                );
+            }
+        }
+    }
+    rows
+}
+
+/// How many rows of the help cannot be on screen at once, plus one.
+pub(crate) fn help_rows(app: &App) -> usize {
+    let area = Rect::new(0, 0, app.size.0, app.size.1);
+    let rows = help_lines(app, room(area, 84)).len();
+    (rows + 3).saturating_sub(usize::from(app.size.1)).max(1)
+}
+
+fn help(app: &App, top: usize, area: Rect, buffer: &mut Buffer) {
+    let width = room(area, 84);
+    let rows = help_lines(app, width);
+    let keys = "j/k scroll  Esc close";
+    let inner = frame(app, ("Keys", keys), (width, rows.len()), (area, buffer));
+    draw_rows(app, rows.into_iter().skip(top).collect(), inner, buffer);
+}
+
+/// One need as a sentence.
+fn need_text(app: &App, need: &Need) -> (&'static str, String) {
+    match need {
+        Need::NotReady(status) => (
+            "state",
+            status.map_or("the run is not finished".to_owned(), |s| {
+                format!("the run ended with {s}")
+            }),
+        ),
+        Need::TestFailure => (
+            "tests",
+            "failed: run again, or acknowledge with a note".to_owned(),
+        ),
+        Need::MachineItem(item) => ("measured", format!("{}: open", item.text())),
+        Need::Tick(item) => ("tick", item.text().to_owned()),
+        Need::UnviewedFile(path) => ("view", path.clone()),
+        Need::UnreadFinding(index) => {
+            let finding = app.run.findings.get(*index);
+            let text = finding.map_or(String::new(), |f| {
+                format!("{} {}", f.risk.id, f.risk.subject)
+            });
+            ("read", text)
+        }
+        Need::Decided => ("done", "the decision is made".to_owned()),
+    }
+}
+
+fn needs_list(app: &App, selected: usize, area: Rect, buffer: &mut Buffer) {
+    let open = needs(&app.run);
+    let width = room(area, 70);
+    let title = format!("Approval needs: {}", footer::need_words(&open).join(", "));
+    let keys = "Enter go there  j/k choose  Esc close";
+    let inner = frame(app, (&title, keys), (width, open.len() + 2), (area, buffer));
+    let visible = usize::from(inner.height).saturating_sub(2).max(1);
+    let skip = (selected + 1).saturating_sub(visible);
+    let mut rows = vec![Row::new(app.theme)];
+    for (index, need) in open.iter().enumerate().skip(skip).take(visible) {
+        let (kind, text) = need_text(app, need);
+        let mark = if index == selected { "> " } else { "  " };
+        rows.push(
+            Row::new(app.theme)
+                .put(Role::Strong, mark)
+                .cell(Role::Warn, kind, 10)
+                .fitted(Role::Text, &text, width.saturating_sub(12)),
+        );
+    }
+    draw_rows(app, rows, inner, buffer);
+    let y = inner.y + 1 + u16::try_from(selected.saturating_sub(skip)).unwrap_or(0);
+    if y < inner.bottom() {
+        let line = Rect::new(inner.x, y, inner.width, 1);
+        buffer.set_style(line, app.theme.style(Role::Selected));
+    }
+}
+
+/// A label and its text, wrapped beside it.
+fn fact(app: &App, label: &str, text: &str, width: usize) -> Vec<Row> {
+    let parts = wrap(text, width.saturating_sub(9).max(1));
+    let rows = parts.into_iter().enumerate().map(|(index, part)| {
+        let label = if index == 0 { label } else { "" };
+        Row::new(app.theme)
+            .cell(Role::Dim, label, 9)
+            .put(Role::Text, part)
+    });
+    rows.collect()
+}
+
+fn approve_rows(app: &App, width: usize) -> Vec<Row> {
+    let run = &app.run;
+    let oid = |oid: Option<&crate::model::Oid>| {
+        oid.map_or("?".to_owned(), |o| {
+            o.as_str().get(..12).unwrap_or("").to_owned()
+        })
+    };
+    let branch = run
+        .branch
+        .as_ref()
+        .map_or(String::new(), ToString::to_string);
+    let base = run
+        .base_branch
+        .as_ref()
+        .map_or(String::new(), |b| format!("{b} at "));
+    let diff = run.diff.as_ref().map_or("?", |d| d.sha256.as_str());
+    let policy = run.policy.as_ref().map_or("?".to_owned(), |p| {
+        format!(
+            "{} rules, sha256 {} …",
+            p.rules,
+            p.digest.as_str().get(..16).unwrap_or_default()
+        )
+    });
+    let overrides: Vec<String> = run
+        .overrides
+        .iter()
+        .map(crate::model::Override::label)
+        .collect();
+    let overrides = if overrides.is_empty() {
+        "none".to_owned()
+    } else {
+        overrides.join(", ")
+    };
+    let mut rows = vec![Row::new(app.theme)];
+    rows.extend(fact(app, "branch", &branch, width));
+    rows.extend(fact(
+        app,
+        "base",
+        &format!("{base}{}", oid(run.base.as_ref())),
+        width,
+    ));
+    rows.extend(fact(app, "commit", &oid(run.commit.as_ref()), width));
+    rows.extend(fact(app, "tree", &oid(run.tree.as_ref()), width));
+    rows.extend(fact(app, "diff", &format!("sha256 {diff}"), width));
+    rows.extend(fact(
+        app,
+        "policy",
+        &format!("{policy}  overrides: {overrides}"),
+        width,
+    ));
+    rows.extend(fact(app, "tests", &tests_fact(app), width));
+    rows.extend(fact(app, "you", &reviewer_fact(app), width));
+    rows.push(Row::new(app.theme));
+    let promise = "Milton will not merge. It records the approval and prints the command.";
+    let parts = wrap(promise, width);
+    rows.extend(
+        parts
+            .into_iter()
+            .map(|p| Row::new(app.theme).put(Role::Strong, p)),
+    );
+    rows.push(Row::new(app.theme));
+    rows
+}
+
+fn tests_fact(app: &App) -> String {
+    let Some(report) = &app.run.tests else {
+        return "none were run".to_owned();
+    };
+    if report.outcome == TestOutcome::Skipped {
+        return "SKIPPED by override: nothing was tested".to_owned();
+    }
+    let exit = report
+        .exit
+        .map_or("none".to_owned(), |code| code.to_string());
+    let command = app
+        .run
+        .command_of(&report.argv)
+        .and_then(|c| c.end.as_ref());
+    let log = command.map_or(String::new(), |e| {
+        format!("  log sha256 {} …", e.log_sha256.short())
+    });
+    let note = app.run.acknowledged.as_ref();
+    let note = note.map_or(String::new(), |(note, by)| {
+        format!("  acknowledged by {by}: {note}")
+    });
+    format!(
+        "{}  exit {exit}  {} passed, {} failed  {}{log}{note}",
+        words::argv(&report.argv),
+        report.passed,
+        report.failed,
+        words::duration(milliseconds(report.seconds)),
+    )
+}
+
+fn reviewer_fact(app: &App) -> String {
+    let run = &app.run;
+    let viewed = run
+        .changed_files
+        .iter()
+        .filter(|f| run.viewed.contains(&f.path))
+        .count();
+    let read = run.findings.iter().filter(|f| f.read).count();
+    let unseen: usize = run
+        .changed_files
+        .iter()
+        .map(|f| crate::tui::update::unseen_hunks(app, &f.path))
+        .sum();
+    let unseen = match unseen {
+        0 => String::new(),
+        n => format!(
+            ", {} never wholly on screen",
+            words::count(n, "hunk", "hunks")
+        ),
+    };
+    format!(
+        "viewed {viewed}/{} files, read {read}/{} findings, {} open{unseen}",
+        run.changed_files.len(),
+        run.findings.len(),
+        words::count(run.comments.len(), "comment", "comments"),
+    )
+}
+
+fn approve(
+    app: &App,
+    (typed, wrong): (&str, bool),
+    area: Rect,
+    buffer: &mut Buffer,
+) -> Option<Position> {
+    let width = room(area, 78);
+    let mut rows = approve_rows(app, width);
+    let question = format!("Type the first {TYPED} characters of the tree id to approve: ");
+    let short = "Tree id, first 4: ";
+    let question = if question.len() + 8 <= width {
+        &question
+    } else {
+        short
+    };
+    let input = Row::new(app.theme)
+        .put(Role::Text, question)
+        .put(Role::Key, format!("[{typed:_<TYPED$}]"))
+        .put(Role::Bad, if wrong { "  no match" } else { "" });
+    rows.push(input);
+    rows.push(match &app.flash {
+        Some(flash) => Row::new(app.theme).fitted(Role::Warn, flash, width),
+        None => Row::new(app.theme),
+    });
+    let title = "Approve this exact change?";
+    let inner = frame(
+        app,
+        (title, "Esc go back"),
+        (width, rows.len()),
+        (area, buffer),
+    );
+    // What is typed must be seen: where the dialog is too high, its first rows give way.
+    let hidden = rows.len().saturating_sub(usize::from(inner.height));
+    let at = rows.len().checked_sub(hidden + 2)?;
+    draw_rows(app, rows.into_iter().skip(hidden).collect(), inner, buffer);
+    let line = Rect {
+        y: inner.y + u16::try_from(at).unwrap_or(0),
+        ..inner
+    };
+    Some(caret(line, question.len() + 1 + typed.len()))
+}
+
+fn test_choices(app: &App, selected: usize, area: Rect, buffer: &mut Buffer) {
+    let width = room(area, 70);
+    let reason = app.run.tests.as_ref().map_or("", |t| t.reason.as_str());
+    let mut rows = vec![Row::new(app.theme)];
+    let parts = wrap(reason, width);
+    rows.extend(
+        parts
+            .into_iter()
+            .map(|p| Row::new(app.theme).put(Role::Bad, p)),
+    );
+    rows.push(Row::new(app.theme));
+    for (index, (key, text)) in TEST_CHOICES.iter().enumerate() {
+        let mark = if index == selected { "> " } else { "  " };
+        rows.push(
+            Row::new(app.theme)
+                .put(Role::Strong, mark)
+                .put(Role::Key, key)
+                .put(Role::Text, "  ")
+                .fitted(
+                    if index == selected {
+                        Role::Strong
+                    } else {
+                        Role::Text
+                    },
+                    text,
+                    width.saturating_sub(5),
+                ),
+        );
+    }
+    rows.push(Row::new(app.theme));
+    let keys = "r k X choose  Esc close";
+    let inner = frame(
+        app,
+        ("The tests did not pass", keys),
+        (width, rows.len()),
+        (area, buffer),
+    );
+    draw_rows(app, rows, inner, buffer);
+}
+
+fn editor_title(editor: &Editor) -> String {
+    let place = comments::place(editor.path.as_deref(), editor.line, editor.on_removed);
+    format!("{} on {place}", comments::kind(editor.kind))
+}
+
+fn typing(
+    app: &App,
+    (title, keys): (&str, &str),
+    text: &TextArea<'static>,
+    (area, buffer): (Rect, &mut Buffer),
+) {
+    let width = room(area, 78);
+    let rows = text.lines().len().clamp(6, 14) + 1;
+    let inner = frame(app, (title, keys), (width, rows), (area, buffer));
+    let mut typed = Rect {
+        height: inner.height,
+        ..inner
+    };
+    if let Some(flash) = &app.flash
+        && inner.height > 2
+    {
+        typed.height -= 1;
+        let row = Row::new(app.theme).fitted(Role::Warn, flash, width);
+        let last = Rect::new(inner.x, inner.bottom() - 1, inner.width, 1);
+        put(app, row, last, buffer);
+    }
+    if !typed.is_empty() {
+        text.render(typed, buffer);
+    }
+}
+
+fn merge(app: &App, area: Rect, buffer: &mut Buffer) {
+    let width = room(area, 90);
+    let command = app.run.merge_command.as_deref().unwrap_or_default();
+    let by = app.run.approval.as_ref().map_or("", |a| a.by.as_str());
+    let mut rows = vec![Row::new(app.theme)];
+    let text = format!("Approved by {by}. Milton does not merge; this does:");
+    rows.extend(
+        wrap(&text, width)
+            .into_iter()
+            .map(|p| Row::new(app.theme).put(Role::Text, p)),
+    );
+    rows.push(Row::new(app.theme));
+    let parts = wrap(command, width.saturating_sub(2));
+    rows.extend(parts.into_iter().map(|p| {
+        Row::new(app.theme)
+            .put(Role::Text, "  ")
+            .put(Role::Strong, p)
+    }));
+    rows.push(Row::new(app.theme));
+    rows.push(Row::new(app.theme).put(Role::Dim, "It was sent to the terminal's clipboard."));
+    let keys = "Esc close  q leave";
+    let inner = frame(app, ("Approved", keys), (width, rows.len()), (area, buffer));
+    draw_rows(app, rows, inner, buffer);
+}

@@ -1,0 +1,72 @@
+//! Comments and findings as boxes between the lines of the diff.
+
+use crate::tui::app::{App, Note};
+use crate::tui::row::{Row, wrap};
+use crate::tui::theme::Role;
+use crate::tui::view::comments;
+
+/// The widest box: longer lines are hard to read.
+const WIDEST: usize = 84;
+
+/// The rows of the notes under a line, `indent` columns from the left.
+pub(super) fn rows(app: &App, line: usize, (indent, width): (usize, usize)) -> Vec<Row> {
+    let notes = app.diff.notes.get(&line).map_or(&[][..], Vec::as_slice);
+    let mut rows = Vec::new();
+    for note in notes {
+        rows.extend(boxed(app, *note, (indent, width)));
+    }
+    rows
+}
+
+fn boxed(app: &App, note: Note, (indent, width): (usize, usize)) -> Vec<Row> {
+    let indent = if width < indent + 30 { 1 } else { indent };
+    let outer = width.saturating_sub(indent + 1).clamp(8, WIDEST);
+    let Some((role, title, text)) = content(app, note) else {
+        return Vec::new();
+    };
+    let blank = || Row::new(app.theme).pad_to(indent);
+    let right = indent + outer - 1;
+    let top = blank()
+        .put(role, "┌ ")
+        .fitted(role, &title, outer.saturating_sub(5))
+        .put(role, " ")
+        .rule_to(role, "─", right)
+        .put(role, "┐");
+    let mut rows = vec![top];
+    for part in wrap(&text, outer.saturating_sub(4).max(1)) {
+        rows.push(
+            blank()
+                .put(role, "│ ")
+                .put(Role::Text, part)
+                .pad_to(right)
+                .put(role, "│"),
+        );
+    }
+    rows.push(
+        blank()
+            .put(role, "└")
+            .rule_to(role, "─", right)
+            .put(role, "┘"),
+    );
+    rows
+}
+
+fn content(app: &App, note: Note) -> Option<(Role, String, String)> {
+    match note {
+        Note::Comment(id) => {
+            let comment = app.run.comments.get(&id)?;
+            let title = format!("{id} {}", comments::kind(comment.kind));
+            Some((Role::Comment, title, comment.text.clone()))
+        }
+        Note::Finding(index) => {
+            let finding = app.run.findings.get(index)?;
+            let (role, mark) = if finding.read {
+                (Role::Dim, "[x] finding, read")
+            } else {
+                (Role::Warn, "(!) finding, unread")
+            };
+            let title = format!("{mark} · {}", finding.risk.id);
+            Some((role, title, finding.risk.detail.clone()))
+        }
+    }
+}
