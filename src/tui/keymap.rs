@@ -150,7 +150,7 @@ impl Chord {
             other => format!("{other}"),
         };
         if self.control {
-            format!("Ctrl-{plain}")
+            format!("Ctrl-{}", plain.to_uppercase())
         } else {
             plain
         }
@@ -209,6 +209,11 @@ impl Binding {
                 actions.push(*action);
                 names.push(chord.name());
             }
+        }
+        // Only short pairs (`]/[`) are named together; of the rest the first key is enough.
+        let pair = names.len() == 2 && names.iter().all(|name| name.chars().count() == 1);
+        if !pair {
+            names.truncate(1);
         }
         format!("{} {}", names.join("/"), self.hint)
     }

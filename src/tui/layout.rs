@@ -142,8 +142,8 @@ fn columns(screen: &mut Screen, mut left: Rect, needs: &Needs) {
         return;
     }
     if screen.class == Class::Three {
-        let rail = take_left(&mut left, 42);
-        let right = take_right(&mut left, 46);
+        let rail = take_left(&mut left, 39);
+        let right = take_right(&mut left, 44);
         stack(screen, rail, &[Pane::Plan, Pane::Files], needs);
         main(screen, left, needs);
         stack(screen, right, &[Pane::Checklist, Pane::Comments], needs);
@@ -168,7 +168,7 @@ fn main(screen: &mut Screen, mut area: Rect, needs: &Needs) {
     let log = if large {
         area.height * 11 / 20
     } else {
-        rows.clamp(5, (area.height / 3).max(5))
+        rows.clamp(3, (area.height / 3).max(5))
     };
     let log = take_bottom(&mut area, log);
     screen.panes.push((Pane::Diff, area));
@@ -205,17 +205,13 @@ fn stack(screen: &mut Screen, mut area: Rect, panes: &[Pane], needs: &Needs) {
         }
     }
     let mut spare = area.height.saturating_sub(total(&shown));
-    while spare > 0 {
-        let mut given = false;
-        for (pane, height) in &mut shown {
-            if spare > 0 && *height < wish(*pane) {
-                *height += 1;
-                spare -= 1;
-                given = true;
-            }
-        }
-        if !given {
-            break;
+    // What the reviewer acts on comes first; the plan has the most text and takes what is left.
+    for wanted in [Pane::Files, Pane::Checklist, Pane::Comments, Pane::Plan] {
+        let entry = shown.iter_mut().find(|(pane, _)| *pane == wanted);
+        if let Some((pane, height)) = entry {
+            let more = wish(*pane).saturating_sub(*height).min(spare);
+            *height += more;
+            spare -= more;
         }
     }
     // Nobody needs the rest: the last pane but the comments ends where the rail ends.

@@ -3,6 +3,7 @@
 //! The shape (`Piece`, `pieces`, `visible`) is the one of the shared `text` module, so that this
 //! file can be exchanged for it. Nothing from outside reaches the screen without passing here.
 
+#[cfg(test)]
 use std::borrow::Cow;
 
 /// A part of a text as it may be shown.
@@ -46,6 +47,7 @@ fn push_plain<'a>(pieces: &mut Vec<Piece<'a>>, text: &'a str, from: usize, to: u
 }
 
 /// The whole text as it may be shown, for places where the stand-ins need no style of their own.
+#[cfg(test)]
 pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     if text.chars().all(|c| c != '\t' && stand_in(c).is_none()) {
         return Cow::Borrowed(text);

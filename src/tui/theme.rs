@@ -33,7 +33,6 @@ pub(crate) enum Role {
     Removed,
     AddedWord,
     RemovedWord,
-    CursorLine,
     Marked,
     Match,
     Comment,
@@ -50,6 +49,13 @@ pub(crate) enum Syntax {
     Keyword,
     Function,
     Type,
+}
+
+/// Which side of a change.
+#[derive(Clone, Copy)]
+enum Side {
+    Added,
+    Removed,
 }
 
 /// The palettes.
@@ -103,7 +109,7 @@ impl Theme {
             Role::Strong | Role::TitleFocus => bold,
             Role::BorderFocus => plain.fg(Color::Cyan),
             Role::Title => plain,
-            Role::Selected | Role::CursorLine => self.selection(role),
+            Role::Selected => self.selection(),
             Role::Ok => plain.fg(Color::Green),
             Role::Running => plain.fg(Color::Cyan),
             Role::Bad => bold.fg(Color::Red),
@@ -114,7 +120,10 @@ impl Theme {
             Role::StateBad => bold.fg(Color::Red),
             Role::FileHeader => bold,
             Role::HunkHeader => plain.fg(Color::Cyan),
-            Role::Added | Role::Removed | Role::AddedWord | Role::RemovedWord => self.diff(role),
+            Role::Added => self.diff(Side::Added, false),
+            Role::Removed => self.diff(Side::Removed, false),
+            Role::AddedWord => self.diff(Side::Added, true),
+            Role::RemovedWord => self.diff(Side::Removed, true),
             Role::Marked => plain.fg(Color::Red).add_modifier(Modifier::REVERSED),
             Role::Match => plain.add_modifier(Modifier::REVERSED),
             Role::Comment => plain.fg(Color::Magenta),
@@ -138,35 +147,39 @@ impl Theme {
         }
     }
 
-    fn selection(self, role: Role) -> Style {
-        match (self, role) {
-            (Self::Dark, _) => Style::new().bg(Color::Indexed(238)),
-            (Self::Light, _) => Style::new().bg(Color::Indexed(252)),
-            // The line under the cursor keeps its own colours: the gutter's `>` shows it.
-            (_, Role::CursorLine) => Style::new().add_modifier(Modifier::BOLD),
-            _ => Style::new().add_modifier(Modifier::REVERSED),
+    fn selection(self) -> Style {
+        match self {
+            Self::Dark => Style::new()
+                .bg(Color::Indexed(238))
+                .add_modifier(Modifier::BOLD),
+            Self::Light => Style::new()
+                .bg(Color::Indexed(252))
+                .add_modifier(Modifier::BOLD),
+            Self::Ansi | Self::Mono => Style::new().add_modifier(Modifier::REVERSED),
         }
     }
 
-    fn diff(self, role: Role) -> Style {
-        let tint = |fg: Color, bg: u8| Style::new().fg(fg).bg(Color::Indexed(bg));
-        match (self, role) {
-            (Self::Dark, Role::Added) => Style::new().bg(Color::Indexed(22)),
-            (Self::Dark, Role::Removed) => Style::new().bg(Color::Indexed(52)),
-            (Self::Dark, Role::AddedWord) => tint(Color::White, 28),
-            (Self::Dark, _) => tint(Color::White, 88),
-            (Self::Light, Role::Added) => Style::new().bg(Color::Indexed(194)),
-            (Self::Light, Role::Removed) => Style::new().bg(Color::Indexed(224)),
-            (Self::Light, Role::AddedWord) => tint(Color::Black, 157),
-            (Self::Light, _) => tint(Color::Black, 217),
-            (_, Role::Added) => Style::new().fg(Color::Green),
-            (_, Role::Removed) => Style::new().fg(Color::Red),
-            (_, Role::AddedWord) => Style::new()
-                .fg(Color::Green)
-                .add_modifier(Modifier::BOLD | Modifier::UNDERLINED),
-            _ => Style::new()
-                .fg(Color::Red)
-                .add_modifier(Modifier::BOLD | Modifier::UNDERLINED),
+    /// The style of a changed line, or of the words that differ in it.
+    fn diff(self, side: Side, word: bool) -> Style {
+        let tint = |background: u8| Style::new().bg(Color::Indexed(background));
+        let strong = Modifier::BOLD | Modifier::UNDERLINED;
+        match (self, side, word) {
+            (Self::Dark, Side::Added, false) => tint(22),
+            (Self::Dark, Side::Removed, false) => tint(52),
+            (Self::Dark, Side::Added, true) => tint(28).fg(Color::White),
+            (Self::Dark, Side::Removed, true) => tint(88).fg(Color::White),
+            (Self::Light, Side::Added, false) => tint(194),
+            (Self::Light, Side::Removed, false) => tint(224),
+            (Self::Light, Side::Added, true) => tint(157).fg(Color::Black),
+            (Self::Light, Side::Removed, true) => tint(217).fg(Color::Black),
+            (Self::Ansi | Self::Mono, Side::Added, false) => Style::new().fg(Color::Green),
+            (Self::Ansi | Self::Mono, Side::Removed, false) => Style::new().fg(Color::Red),
+            (Self::Ansi | Self::Mono, Side::Added, true) => {
+                Style::new().fg(Color::Green).add_modifier(strong)
+            }
+            (Self::Ansi | Self::Mono, Side::Removed, true) => {
+                Style::new().fg(Color::Red).add_modifier(strong)
+            }
         }
     }
 
@@ -211,7 +224,6 @@ fn mono(role: Role) -> Style {
         | Role::StateGood
         | Role::FileHeader
         | Role::HunkHeader
-        | Role::CursorLine
         | Role::Key => plain.add_modifier(Modifier::BOLD),
         Role::TitleFocus => plain.add_modifier(Modifier::BOLD | Modifier::UNDERLINED),
         Role::AddedWord | Role::RemovedWord => plain.add_modifier(Modifier::UNDERLINED),

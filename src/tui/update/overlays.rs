@@ -10,6 +10,7 @@ use crate::tui::keymap::Pane;
 use crate::tui::update::keys::Intent;
 use crate::tui::update::review::{may_change, save_comment, text_area};
 use crate::tui::update::{Effect, moves, review};
+use crate::tui::view::dialogs::approval_fits;
 
 /// How many characters of the tree id approve.
 pub(crate) const TYPED: usize = 4;
@@ -17,7 +18,7 @@ pub(crate) const TYPED: usize = 4;
 /// The choices after failing tests, in the order of the dialog.
 pub(crate) const TEST_CHOICES: [(&str, &str); 3] = [
     ("r", "run the tests again on the same tree"),
-    ("k", "acknowledge with a note and go on with the review"),
+    ("a", "acknowledge with a note and go on with the review"),
     ("X", "abandon: the branch goes, its tip is kept"),
 ];
 
@@ -164,6 +165,10 @@ fn approve(
         app.say("something changed meanwhile: look again before you approve");
         return Vec::new();
     }
+    if !approval_fits(app) {
+        app.say("make this window larger: all that is approved must be on screen");
+        return Vec::new();
+    }
     if wrong {
         typed.clear();
     }
@@ -207,12 +212,7 @@ fn stepped(selected: usize, len: usize, key: KeyEvent) -> usize {
 }
 
 fn choose(app: &mut App, selected: usize, key: KeyEvent, intent: Intent) -> Vec<Effect> {
-    // `k` is a choice of its own here, so only the arrows and `j` move.
-    let moved = if key.code == KeyCode::Char('k') {
-        selected
-    } else {
-        stepped(selected, TEST_CHOICES.len(), key)
-    };
+    let moved = stepped(selected, TEST_CHOICES.len(), key);
     let by_key = TEST_CHOICES
         .iter()
         .position(|(name, _)| key.code == KeyCode::Char(name.chars().next().unwrap_or(' ')));

@@ -9,6 +9,7 @@ use crate::tui::app::{App, Editor, LogMode, Note, Overlay, Target};
 use crate::tui::keymap::Pane;
 use crate::tui::update::keys::Intent;
 use crate::tui::update::{Effect, moves};
+use crate::tui::view::dialogs::approval_fits;
 
 /// What a new comment stands on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -405,6 +406,8 @@ pub(super) fn approve(app: &mut App, intent: Intent) {
         app.say("the patch on disk is not the recorded one: nothing can be approved from it");
     } else if !app.shows_result() || app.diff.diff().is_none() {
         app.say("the diff is not on screen yet");
+    } else if !approval_fits(app) {
+        app.say("make this window larger: all that is approved must be on screen");
     } else {
         app.open(Overlay::Approve {
             typed: String::new(),

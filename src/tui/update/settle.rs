@@ -11,7 +11,7 @@ use crate::tui::view;
 /// Settles the view.
 pub(crate) fn settle(app: &mut App) {
     let rail = match class(app.size) {
-        Class::Three => 40,
+        Class::Three => 37,
         Class::Two => 31,
         Class::TooSmall | Class::Tiny | Class::Single => 1,
     };

@@ -66,6 +66,11 @@ fn frame(
     (area, buffer): (Rect, &mut Buffer),
 ) -> Rect {
     let width = u16::try_from(width + 4).unwrap_or(u16::MAX).min(area.width);
+    let width = if area.width - width <= 4 {
+        area.width
+    } else {
+        width
+    };
     let height = u16::try_from(rows + 2).unwrap_or(u16::MAX).min(area.height);
     let rect = Rect::new(
         area.x + (area.width - width) / 2,
@@ -269,7 +274,7 @@ fn approve_rows(app: &App, width: usize) -> Vec<Row> {
     ));
     rows.extend(fact(app, "commit", &oid(run.commit.as_ref()), width));
     rows.extend(fact(app, "tree", &oid(run.tree.as_ref()), width));
-    rows.extend(fact(app, "diff", &format!("sha256 {diff}"), width));
+    rows.extend(fact(app, "diff sha", diff, width));
     rows.extend(fact(
         app,
         "policy",
@@ -288,6 +293,14 @@ fn approve_rows(app: &App, width: usize) -> Vec<Row> {
     );
     rows.push(Row::new(app.theme));
     rows
+}
+
+/// Whether everything that an approval states is on screen at the terminal's size: what cannot
+/// be seen must not be approved.
+pub(crate) fn approval_fits(app: &App) -> bool {
+    let area = Rect::new(0, 0, app.size.0, app.size.1);
+    // The two rows of the input, and the frame.
+    approve_rows(app, room(area, 78)).len() + 4 <= usize::from(app.size.1)
 }
 
 fn tests_fact(app: &App) -> String {
@@ -420,7 +433,7 @@ fn test_choices(app: &App, selected: usize, area: Rect, buffer: &mut Buffer) {
         );
     }
     rows.push(Row::new(app.theme));
-    let keys = "r k X choose  Esc close";
+    let keys = "r a X choose  j/k move  Esc close";
     let inner = frame(
         app,
         ("The tests did not pass", keys),

@@ -238,6 +238,7 @@ fn not_ready(app: &App, status: Option<Status>) -> Vec<Row> {
 /// Where the reviewer is, in as many words as fit.
 fn context(app: &App, room: usize) -> Row {
     let place = match (app.focus, place_of_cursor(app)) {
+        (Pane::Diff, _) if app.shows_reasons() => String::new(),
         (Pane::Diff, Some((path, Some(line), _))) => format!("{path}:{line}"),
         (Pane::Diff, Some((path, None, _))) => path,
         _ => String::new(),

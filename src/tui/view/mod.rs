@@ -164,7 +164,8 @@ fn titles(app: &App, pane: Pane, room: usize) -> (Line<'static>, Line<'static>) 
     let head = if more.is_empty() || left_room < 6 {
         head
     } else {
-        head.path(Role::Text, &more, left_room.saturating_sub(1))
+        head.put(Role::Text, " ")
+            .path(Role::Text, &more, left_room.saturating_sub(2))
             .put(Role::Text, " ")
     };
     (head.line(room), right.line(room))

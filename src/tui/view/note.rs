@@ -1,6 +1,7 @@
 //! Comments and findings as boxes between the lines of the diff.
 
 use crate::tui::app::{App, Note};
+use crate::tui::layout::Class;
 use crate::tui::row::{Row, wrap};
 use crate::tui::theme::Role;
 use crate::tui::view::comments;
@@ -20,6 +21,11 @@ pub(super) fn rows(app: &App, line: usize, (indent, width): (usize, usize)) -> V
 
 fn boxed(app: &App, note: Note, (indent, width): (usize, usize)) -> Vec<Row> {
     let indent = if width < indent + 30 { 1 } else { indent };
+    if let Note::Finding(index) = note
+        && let Some(row) = brief(app, index, (indent, width))
+    {
+        return vec![row];
+    }
     let outer = width.saturating_sub(indent + 1).clamp(8, WIDEST);
     let Some((role, title, text)) = content(app, note) else {
         return Vec::new();
@@ -51,6 +57,23 @@ fn boxed(app: &App, note: Note, (indent, width): (usize, usize)) -> Vec<Row> {
     rows
 }
 
+/// A finding in one row: when it was read, and where a box would take half of the screen.
+fn brief(app: &App, index: usize, (indent, width): (usize, usize)) -> Option<Row> {
+    let finding = app.run.findings.get(index)?;
+    if !finding.read && app.screen.class > Class::Tiny {
+        return None;
+    }
+    let (role, mark) = if finding.read {
+        (Role::Dim, "[x] ")
+    } else {
+        (Role::Warn, "(!) ")
+    };
+    let text = format!("{}: {}", finding.risk.id, finding.risk.detail);
+    let row = Row::new(app.theme).pad_to(indent).put(role, mark);
+    let room = width.saturating_sub(row.width() + 1);
+    Some(row.fitted(Role::Dim, &text, room))
+}
+
 fn content(app: &App, note: Note) -> Option<(Role, String, String)> {
     match note {
         Note::Comment(id) => {
@@ -60,13 +83,8 @@ fn content(app: &App, note: Note) -> Option<(Role, String, String)> {
         }
         Note::Finding(index) => {
             let finding = app.run.findings.get(index)?;
-            let (role, mark) = if finding.read {
-                (Role::Dim, "[x] finding, read")
-            } else {
-                (Role::Warn, "(!) finding, unread")
-            };
-            let title = format!("{mark} · {}", finding.risk.id);
-            Some((role, title, finding.risk.detail.clone()))
+            let title = format!("(!) finding, unread · {}", finding.risk.id);
+            Some((Role::Warn, title, finding.risk.detail.clone()))
         }
     }
 }

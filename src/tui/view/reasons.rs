@@ -3,7 +3,7 @@
 
 use crate::model::Violation;
 use crate::tui::app::App;
-use crate::tui::row::Row;
+use crate::tui::row::{Row, width_of, wrap};
 use crate::tui::theme::Role;
 use crate::tui::view::{PaneRow, words, wrapped};
 
@@ -12,13 +12,20 @@ pub(super) fn rows(app: &App, width: usize) -> Vec<PaneRow> {
     let mut rows = Vec::new();
     let violations: Vec<&Violation> = app.run.violations().collect();
     if let Some(failure) = &app.run.failure {
-        rows.push(PaneRow::text(
-            Row::new(app.theme).put(Role::StateBad, failure.status.as_str()),
+        let label = failure.status.as_str();
+        rows.extend(hanging(
+            app,
+            (Role::StateBad, label),
+            &failure.message,
+            width,
         ));
-        rows.extend(wrapped(app, Role::Strong, &failure.message, (0, width)));
         if !failure.hint.is_empty() {
-            rows.push(PaneRow::text(Row::new(app.theme)));
-            rows.extend(hanging(app, "what to do", &failure.hint, width));
+            rows.extend(hanging(
+                app,
+                (Role::Dim, "what to do"),
+                &failure.hint,
+                width,
+            ));
         }
     } else if !violations.is_empty() {
         rows.push(PaneRow::text(
@@ -26,7 +33,6 @@ pub(super) fn rows(app: &App, width: usize) -> Vec<PaneRow> {
         ));
     }
     if !violations.is_empty() {
-        rows.push(PaneRow::text(Row::new(app.theme)));
         let count = words::count(violations.len(), "violation", "violations");
         let text = format!("{count}; nothing was committed");
         rows.push(PaneRow::text(Row::new(app.theme).put(Role::Dim, text)));
@@ -44,33 +50,41 @@ fn block(app: &App, number: usize, violation: &Violation, width: usize) -> Vec<P
         .put(Role::Dim, format!("{number:>2} "))
         .put(Role::Bad, &violation.rule)
         .put(Role::Text, "  ");
-    let room = width.saturating_sub(head.width());
+    let source = Row::new(app.theme).put(Role::Dim, format!("rule from {}", violation.source));
+    let subject = width_of(&violation.subject);
     let mut rows = Vec::new();
-    if crate::tui::row::width_of(&violation.subject) <= room {
-        rows.push(PaneRow::text(head.put(Role::Strong, &violation.subject)));
+    if head.width() + subject + source.width() + 2 <= width {
+        let head = head.put(Role::Strong, &violation.subject);
+        rows.push(PaneRow::text(head.right(source, width)));
     } else {
         rows.push(PaneRow::text(head));
         rows.extend(wrapped(app, Role::Strong, &violation.subject, (3, width)));
+        rows.push(PaneRow::text(Row::new(app.theme).pad_to(3).join(source)));
     }
     rows.extend(wrapped(app, Role::Text, &violation.detail, (3, width)));
-    rows.extend(hanging(app, "   rule from", &violation.source, width));
-    rows.extend(hanging(app, "   remedy   ", &violation.remedy, width));
+    rows.extend(hanging(
+        app,
+        (Role::Dim, "   remedy"),
+        &violation.remedy,
+        width,
+    ));
     rows
 }
 
 /// A label, and a text that wraps beside it.
-fn hanging(app: &App, label: &str, text: &str, width: usize) -> Vec<PaneRow> {
-    let indent = crate::tui::row::width_of(label) + 2;
-    let mut rows = wrapped(app, Role::Text, text, (indent, width));
-    if let Some(first) = rows.first_mut() {
-        let text = crate::tui::row::wrap(text, width.saturating_sub(indent).max(1));
-        let text = text.first().copied().unwrap_or_default();
-        first.row = Row::new(app.theme)
-            .put(Role::Dim, label)
-            .put(Role::Text, "  ")
-            .put(Role::Text, text);
-    }
-    rows
+fn hanging(app: &App, (role, label): (Role, &str), text: &str, width: usize) -> Vec<PaneRow> {
+    let indent = width_of(label) + 2;
+    let parts = wrap(text, width.saturating_sub(indent).max(1));
+    let rows = parts.into_iter().enumerate().map(|(index, part)| {
+        let label = if index == 0 { label } else { "" };
+        PaneRow::text(
+            Row::new(app.theme)
+                .put(role, label)
+                .pad_to(indent)
+                .put(Role::Text, part),
+        )
+    });
+    rows.collect()
 }
 
 fn details(app: &App, width: usize, rows: &mut Vec<PaneRow>) {
