@@ -72,7 +72,11 @@ fn list(app: &mut App, pane: Pane, inner: Rect) {
             .filter(|r| r.target.is_some())
             .map(|_| list.row);
         list.row = same.or(first).unwrap_or(0);
-        // Until the reviewer moves, the selection is only a place, so that it follows new rows.
+        // The first thing is selected as soon as somebody looks at the pane; until then the place
+        // follows new rows.
+        if app.focus == pane {
+            list.target = rows.get(list.row).and_then(|r| r.target.clone());
+        }
     }
     let last_top = rows.len().saturating_sub(height);
     if follows {

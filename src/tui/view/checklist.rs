@@ -8,7 +8,7 @@ use crate::tui::theme::Role;
 use crate::tui::view::{PaneRow, wrapped};
 
 /// From this width on the evidence of every item is shown, below it only that of the selected one.
-const ROOMY: usize = 44;
+const ROOMY: usize = 42;
 
 /// What stands right in the title.
 pub(crate) fn title(app: &App) -> String {

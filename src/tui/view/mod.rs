@@ -210,3 +210,6 @@ fn caret(area: Rect, column: usize) -> Position {
     let last = area.right().saturating_sub(1);
     Position::new(area.x.saturating_add(column).min(last), area.y)
 }
+
+#[cfg(test)]
+mod tests;
