@@ -432,13 +432,7 @@ pub(crate) fn test_failure() -> Story {
     story
 }
 
-/// Refused by the policy, under an override.
-pub(crate) fn blocked() -> Story {
-    let mut story = opening(vec![Override {
-        name: "MAX_LOC".to_owned(),
-        value: "9000".to_owned(),
-        source: "environment".to_owned(),
-    }]);
+fn refusal() -> Verdict {
     let violation = |rule: &str, subject: &str, detail: &str, remedy: &str| Violation {
         rule: rule.to_owned(),
         subject: subject.to_owned(),
@@ -446,7 +440,7 @@ pub(crate) fn blocked() -> Story {
         source: "embedded".to_owned(),
         remedy: remedy.to_owned(),
     };
-    let verdict = Verdict {
+    Verdict {
         violations: vec![
             violation(
                 "path.forbidden",
@@ -473,7 +467,17 @@ pub(crate) fn blocked() -> Story {
             added: 40,
             removed: 3,
         },
-    };
+    }
+}
+
+/// Refused by the policy, under an override.
+pub(crate) fn blocked() -> Story {
+    let mut story = opening(vec![Override {
+        name: "MAX_LOC".to_owned(),
+        value: "9000".to_owned(),
+        source: "environment".to_owned(),
+    }]);
+    let verdict = refusal();
     story
         .tell(EventKind::PhaseStarted {
             phase: Phase::Policy,
@@ -571,7 +575,7 @@ impl Bench {
 
     /// Answers the jobs of the screen from the fixture, then settles.
     pub(crate) fn work(&mut self) {
-        use crate::tui::app::Job;
+        use crate::tui::jobs::Job;
         settle(&mut self.app);
         for _ in 0..4 {
             let now = Now {
@@ -668,7 +672,7 @@ fn parse_keys(keys: &str) -> Vec<crossterm::event::KeyEvent> {
             rest = after;
         } else {
             out.push(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE));
-            rest = &rest[c.len_utf8()..];
+            rest = rest.get(c.len_utf8()..).unwrap_or_default();
         }
     }
     out

@@ -3,6 +3,10 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+mod table;
+
+pub(crate) use table::TABLE;
+
 /// The panes, in the order of their keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Pane {
@@ -46,9 +50,8 @@ impl Pane {
 /// What a key asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
-    Focus(Pane),
-    NextPane,
-    PreviousPane,
+    /// Only the view changes.
+    Look(Look),
     Down,
     Up,
     HalfDown,
@@ -68,21 +71,11 @@ pub(crate) enum Action {
     NextUnviewed,
     Mark,
     Open,
-    Back,
     Comment,
     CommentFile,
     EditComment,
     DeleteComment,
-    Reasons,
-    Wrap,
-    Zoom,
-    Follow,
-    Search,
-    SearchNext,
-    SearchPrevious,
     Copy,
-    Theme,
-    Help,
     Approve,
     Send,
     Abandon,
@@ -91,6 +84,24 @@ pub(crate) enum Action {
     MergeCommand,
     Stop,
     Quit,
+}
+
+/// What changes only the view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    Focus(Pane),
+    NextPane,
+    PreviousPane,
+    Back,
+    Reasons,
+    Wrap,
+    Zoom,
+    Follow,
+    Search,
+    SearchNext,
+    SearchPrevious,
+    Theme,
+    Help,
 }
 
 /// One key press.
@@ -102,53 +113,27 @@ pub(crate) struct Chord {
     twice: bool,
 }
 
-const fn key(c: char) -> Chord {
-    code(KeyCode::Char(c))
-}
-
-const fn code(code: KeyCode) -> Chord {
-    Chord {
-        code,
-        control: false,
-        twice: false,
-    }
-}
-
-const fn control(c: char) -> Chord {
-    Chord {
-        code: KeyCode::Char(c),
-        control: true,
-        twice: false,
-    }
-}
-
-const fn twice(c: char) -> Chord {
-    Chord {
-        code: KeyCode::Char(c),
-        control: false,
-        twice: true,
-    }
-}
-
 impl Chord {
     /// The key as people write it.
     pub(crate) fn name(self) -> String {
-        let plain = match self.code {
-            KeyCode::Char(' ') => "Space".to_owned(),
-            KeyCode::Char(c) if self.twice => format!("{c}{c}"),
-            KeyCode::Char(c) => c.to_string(),
-            KeyCode::Tab => "Tab".to_owned(),
-            KeyCode::BackTab => "Shift-Tab".to_owned(),
-            KeyCode::Enter => "Enter".to_owned(),
-            KeyCode::Esc => "Esc".to_owned(),
-            KeyCode::Up => "↑".to_owned(),
-            KeyCode::Down => "↓".to_owned(),
-            KeyCode::Left => "←".to_owned(),
-            KeyCode::Right => "→".to_owned(),
-            KeyCode::PageDown => "PgDn".to_owned(),
-            KeyCode::PageUp => "PgUp".to_owned(),
-            other => format!("{other}"),
-        };
+        let named = [
+            (KeyCode::Char(' '), "Space"),
+            (KeyCode::Tab, "Tab"),
+            (KeyCode::BackTab, "Shift-Tab"),
+            (KeyCode::Enter, "Enter"),
+            (KeyCode::Esc, "Esc"),
+            (KeyCode::Up, "↑"),
+            (KeyCode::Down, "↓"),
+            (KeyCode::Left, "←"),
+            (KeyCode::Right, "→"),
+            (KeyCode::PageDown, "PgDn"),
+            (KeyCode::PageUp, "PgUp"),
+        ];
+        let named = named.iter().find(|(code, _)| *code == self.code);
+        let plain = named.map_or_else(|| self.code.to_string(), |(_, name)| (*name).to_owned());
+        if self.twice {
+            return plain.repeat(2);
+        }
         if self.control {
             format!("Ctrl-{}", plain.to_uppercase())
         } else {
@@ -219,266 +204,39 @@ impl Binding {
     }
 }
 
-const fn row(
-    group: Group,
-    keys: &'static [(Chord, Action)],
-    hint: &'static str,
-    help: &'static str,
-) -> Binding {
-    Binding {
-        keys,
-        help,
-        hint,
-        group,
-    }
+/// The keys that dialogs know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Press {
+    Enter,
+    Backspace,
+    Up,
+    Down,
+    PageUp,
+    PageDown,
+    /// A character without Ctrl or Alt.
+    Char(char),
+    Other,
 }
 
-/// The keys of the main screen.
-pub(crate) static TABLE: &[Binding] = &[
-    row(
-        Group::Decide,
-        &[(key('A'), Action::Approve)],
-        "approve",
-        "approve: shows exactly what, asks for the tree id; or what is still missing",
-    ),
-    row(
-        Group::Decide,
-        &[(key('S'), Action::Send)],
-        "send",
-        "send the comments back: request changes",
-    ),
-    row(
-        Group::Decide,
-        &[(key('X'), Action::Abandon)],
-        "abandon",
-        "abandon: the branch goes, its tip is kept",
-    ),
-    row(
-        Group::Decide,
-        &[(key('U'), Action::Restore)],
-        "restore",
-        "restore an abandoned branch",
-    ),
-    row(
-        Group::Decide,
-        &[(key('t'), Action::TestChoices)],
-        "test choices",
-        "when tests failed: run again, acknowledge with a note, abandon",
-    ),
-    row(
-        Group::Decide,
-        &[(key('m'), Action::MergeCommand)],
-        "merge command",
-        "after approval: the merge command, copied",
-    ),
-    row(
-        Group::Decide,
-        &[(control('c'), Action::Stop)],
-        "stop",
-        "while running: stop (twice: kill); in review: leave",
-    ),
-    row(
-        Group::Decide,
-        &[(key('q'), Action::Quit)],
-        "leave",
-        "leave and keep for later; never decides",
-    ),
-    row(
-        Group::Review,
-        &[(key(' '), Action::Mark)],
-        "mark",
-        "toggle what is under the cursor: viewed, tick, finding read",
-    ),
-    row(
-        Group::Review,
-        &[(key('c'), Action::Comment)],
-        "comment",
-        "comment on the line (elsewhere: on the whole change)",
-    ),
-    row(
-        Group::Review,
-        &[(key('C'), Action::CommentFile)],
-        "",
-        "comment on the file",
-    ),
-    row(
-        Group::Review,
-        &[(key('e'), Action::EditComment)],
-        "edit",
-        "edit the comment under the cursor",
-    ),
-    row(
-        Group::Review,
-        &[(twice('d'), Action::DeleteComment)],
-        "delete",
-        "delete the comment under the cursor",
-    ),
-    row(
-        Group::Review,
-        &[(code(KeyCode::Enter), Action::Open)],
-        "open",
-        "open, or jump to the place: file, line, command, failure",
-    ),
-    row(
-        Group::Review,
-        &[(key('u'), Action::NextUnviewed)],
-        "unviewed",
-        "next hunk that was not on screen yet, or file that is not marked viewed",
-    ),
-    row(
-        Group::Review,
-        &[
-            (key(')'), Action::NextMark),
-            (key('('), Action::PreviousMark),
-        ],
-        "finding",
-        "next / previous finding or comment; a finding shown this way is read",
-    ),
-    row(
-        Group::Move,
-        &[
-            (key(']'), Action::NextHunk),
-            (key('['), Action::PreviousHunk),
-        ],
-        "hunk",
-        "next / previous hunk, across files; in the log: command",
-    ),
-    row(
-        Group::Move,
-        &[
-            (key('}'), Action::NextFile),
-            (key('{'), Action::PreviousFile),
-        ],
-        "file",
-        "next / previous file",
-    ),
-    row(
-        Group::Move,
-        &[
-            (key('j'), Action::Down),
-            (key('k'), Action::Up),
-            (code(KeyCode::Down), Action::Down),
-            (code(KeyCode::Up), Action::Up),
-        ],
-        "line",
-        "line down / up; a count may stand before (7-9 or 0 first: 1-6 are the panes)",
-    ),
-    row(
-        Group::Move,
-        &[
-            (control('d'), Action::HalfDown),
-            (control('u'), Action::HalfUp),
-        ],
-        "",
-        "half a page",
-    ),
-    row(
-        Group::Move,
-        &[
-            (code(KeyCode::PageDown), Action::PageDown),
-            (code(KeyCode::PageUp), Action::PageUp),
-        ],
-        "",
-        "a page",
-    ),
-    row(
-        Group::Move,
-        &[
-            (key('g'), Action::Top),
-            (key('G'), Action::Bottom),
-            (code(KeyCode::Home), Action::Top),
-            (code(KeyCode::End), Action::Bottom),
-        ],
-        "",
-        "top / bottom; with a count: to that line",
-    ),
-    row(
-        Group::Move,
-        &[
-            (key('h'), Action::Left),
-            (key('l'), Action::Right),
-            (code(KeyCode::Left), Action::Left),
-            (code(KeyCode::Right), Action::Right),
-        ],
-        "",
-        "scroll sideways",
-    ),
-    row(
-        Group::View,
-        &[
-            (key('1'), Action::Focus(Pane::Plan)),
-            (key('2'), Action::Focus(Pane::Files)),
-            (key('3'), Action::Focus(Pane::Diff)),
-            (key('4'), Action::Focus(Pane::Log)),
-            (key('5'), Action::Focus(Pane::Checklist)),
-            (key('6'), Action::Focus(Pane::Comments)),
-        ],
-        "",
-        "plan, files, diff, log, checklist, comments",
-    ),
-    row(
-        Group::View,
-        &[
-            (code(KeyCode::Tab), Action::NextPane),
-            (code(KeyCode::BackTab), Action::PreviousPane),
-        ],
-        "pane",
-        "next / previous pane",
-    ),
-    row(
-        Group::View,
-        &[(key('f'), Action::Zoom)],
-        "zoom",
-        "the pane alone on the screen, and back",
-    ),
-    row(
-        Group::View,
-        &[(key('F'), Action::Follow)],
-        "follow",
-        "follow the log (moving up pauses it)",
-    ),
-    row(
-        Group::View,
-        &[(code(KeyCode::Esc), Action::Back)],
-        "back",
-        "back: from output to the commands, from a search",
-    ),
-    row(
-        Group::View,
-        &[(key('p'), Action::Reasons)],
-        "reasons/patch",
-        "when the run failed: the reasons, or the proposed patch",
-    ),
-    row(
-        Group::View,
-        &[(key('w'), Action::Wrap)],
-        "wrap",
-        "wrap long lines",
-    ),
-    row(
-        Group::View,
-        &[
-            (key('/'), Action::Search),
-            (key('n'), Action::SearchNext),
-            (key('N'), Action::SearchPrevious),
-        ],
-        "find",
-        "search in the pane; next, previous",
-    ),
-    row(
-        Group::View,
-        &[(key('y'), Action::Copy)],
-        "",
-        "copy the reference of the line (src/a.py:12)",
-    ),
-    row(Group::View, &[(key('T'), Action::Theme)], "", "next theme"),
-    row(
-        Group::View,
-        &[(key('?'), Action::Help)],
-        "keys",
-        "this help",
-    ),
-];
+impl Press {
+    /// The key of an event.
+    pub(crate) fn of(event: KeyEvent) -> Self {
+        let named = [
+            (KeyCode::Enter, Self::Enter),
+            (KeyCode::Backspace, Self::Backspace),
+            (KeyCode::Up, Self::Up),
+            (KeyCode::Down, Self::Down),
+            (KeyCode::PageUp, Self::PageUp),
+            (KeyCode::PageDown, Self::PageDown),
+        ];
+        let plain = event.modifiers.difference(KeyModifiers::SHIFT).is_empty();
+        if let (KeyCode::Char(c), true) = (event.code, plain) {
+            return Self::Char(c);
+        }
+        let found = named.iter().find(|(code, _)| *code == event.code);
+        found.map_or(Self::Other, |(_, press)| *press)
+    }
+}
 
 /// What a key press means on the main screen; `first` is the key that waits for its second press.
 pub(crate) fn lookup(event: &KeyEvent, first: Option<char>) -> Lookup {

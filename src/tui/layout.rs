@@ -182,8 +182,7 @@ fn stack(screen: &mut Screen, mut area: Rect, panes: &[Pane], needs: &Needs) {
         rows.saturating_add(2).max(3)
     };
     let least = |pane: Pane| match pane {
-        Pane::Plan => wish(pane).min(10),
-        Pane::Checklist => wish(pane).min(10),
+        Pane::Plan | Pane::Checklist => wish(pane).min(10),
         Pane::Files => wish(pane).min(5),
         Pane::Comments | Pane::Diff | Pane::Log => 3,
     };
@@ -195,14 +194,13 @@ fn stack(screen: &mut Screen, mut area: Rect, panes: &[Pane], needs: &Needs) {
             .iter_mut()
             .filter(|(_, h)| *h > 3)
             .max_by_key(|(_, h)| *h);
-        match highest {
-            Some((_, height)) => *height -= 1,
-            None => {
-                let spare = shown.iter().rposition(|(p, _)| *p != needs.focus);
-                let Some(spare) = spare else { break };
-                shown.remove(spare);
-            }
+        if let Some((_, height)) = highest {
+            *height -= 1;
+            continue;
         }
+        let spare = shown.iter().rposition(|(p, _)| *p != needs.focus);
+        let Some(spare) = spare else { break };
+        shown.remove(spare);
     }
     let mut spare = area.height.saturating_sub(total(&shown));
     // What the reviewer acts on comes first; the plan has the most text and takes what is left.

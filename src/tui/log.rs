@@ -105,12 +105,11 @@ pub(crate) fn clean(line: &str) -> String {
     while let Some((before, after)) = rest.split_once("\u{1b}[") {
         out.push_str(before);
         let parameters = after.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';');
-        match parameters.strip_prefix('m') {
-            Some(behind) => rest = behind,
-            None => {
-                out.push_str("\u{1b}[");
-                rest = after;
-            }
+        if let Some(behind) = parameters.strip_prefix('m') {
+            rest = behind;
+        } else {
+            out.push_str("\u{1b}[");
+            rest = after;
         }
     }
     out.push_str(rest);
@@ -140,7 +139,8 @@ mod tests {
 
     #[test]
     fn only_a_window_of_a_large_file_is_read() {
-        let text: String = (0..200_000).map(|n| format!("line {n}\n")).collect();
+        let text: String =
+            (0..200_000).fold(String::new(), |text, n| text + &format!("line {n}\n"));
         let file = file(text.as_bytes());
         let tail = read(file.path(), Place::Tail).unwrap();
         assert_eq!(tail.lines.last().unwrap().text, "line 199999");

@@ -15,6 +15,7 @@ mod app;
 mod diff;
 #[cfg(test)]
 mod fixture;
+mod jobs;
 mod keymap;
 mod layout;
 mod log;

@@ -10,8 +10,9 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use crate::model::{Digest, ReviewCommand};
-use crate::tui::app::{App, Job, Now};
+use crate::tui::app::{App, Now};
 use crate::tui::diff::{self, Diff};
+use crate::tui::jobs::Job;
 use crate::tui::terminal::{Mouse, Raw, Taken};
 use crate::tui::update::{Effect, Msg, settle, update};
 use crate::tui::{Error, Outcome, Session, Update, log, view};
@@ -38,106 +39,112 @@ pub(super) async fn run(
     // Under NO_COLOR crossterm writes empty colour parameters, which reset bold and reverse too.
     // The monochrome theme asks for no colour, so the switch is not needed.
     crossterm::style::force_color_output(true);
-    let mouse = if session.settings.mouse {
-        Mouse::Captured
-    } else {
-        Mouse::Free
-    };
-    let size = crossterm::terminal::size()?;
-    let mut out = Taken::enter(std::io::stdout(), mouse, Raw::On)?;
-    let mut screen = Screen {
-        app: App::new(session, size, now()),
-        commands,
-        // At most one job of each of three kinds is under way, so this is never full.
-        done: mpsc::channel(8),
-        outcome: None,
-    };
+    // At most one job of each of three kinds is under way, so this is never full.
+    let (done, mut finished) = mpsc::channel(8);
+    let mut screen = Screen::open(session, commands, done)?;
     let mut inputs = EventStream::new();
     let mut updates_open = true;
-    let mut drawn: Option<Instant> = None;
-    let mut dirty = true;
     let mut second = tokio::time::interval(SECOND);
     second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    loop {
-        if dirty && drawn.is_none_or(|at| at.elapsed() >= FRAME) {
-            if screen.frame(&mut out).is_err() {
-                // The terminal is gone; what was decided is recorded elsewhere.
-                return Ok(Outcome::Left);
-            }
-            drawn = Some(Instant::now());
-            dirty = false;
-        }
-        let due = drawn.map_or(Duration::ZERO, |at| FRAME.saturating_sub(at.elapsed()));
+    while screen.outcome.is_none() {
+        let Ok(due) = screen.frame_if_due() else {
+            // The terminal is gone; what was decided is recorded elsewhere.
+            return Ok(Outcome::Left);
+        };
         tokio::select! {
-            input = inputs.next() => {
-                let Some(Ok(first)) = input else { return Ok(Outcome::Left) };
-                screen.input(first, &mut out);
-                for _ in 0..BATCH {
-                    match inputs.next().now_or_never() {
-                        Some(Some(Ok(next))) => screen.input(next, &mut out),
-                        Some(Some(Err(_)) | None) => return Ok(Outcome::Left),
-                        None => break,
-                    }
-                }
-                dirty = true;
-            }
+            input = inputs.next() => screen.inputs(input, &mut inputs),
             first = updates.recv(), if updates_open => {
-                match first {
-                    Some(first) => screen.take(Msg::Update(first), &mut out),
-                    None => {
-                        updates_open = false;
-                        screen.take(Msg::UpdatesEnded, &mut out);
-                    }
-                }
-                for _ in 0..BATCH {
-                    let Ok(next) = updates.try_recv() else { break };
-                    screen.take(Msg::Update(next), &mut out);
-                }
-                dirty = true;
+                updates_open = first.is_some();
+                screen.updates(first, &mut updates);
             }
-            Some(done) = screen.done.1.recv() => {
-                screen.take(done, &mut out);
-                dirty = true;
-            }
-            _ = second.tick() => {
-                if terminal_is_gone() {
-                    return Ok(Outcome::Left);
-                }
-                if screen.app.run.is_busy() {
-                    screen.take(Msg::Tick, &mut out);
-                    dirty = true;
-                }
-            }
-            () = tokio::time::sleep(due), if dirty => {}
-        }
-        if let Some(outcome) = screen.outcome {
-            return Ok(outcome);
+            Some(msg) = finished.recv() => screen.take(msg),
+            _ = second.tick() => screen.second(),
+            () = tokio::time::sleep(due.unwrap_or_default()), if due.is_some() => {}
         }
     }
+    Ok(screen.outcome.unwrap_or(Outcome::Left))
 }
 
 struct Screen {
     app: App,
+    out: Out,
     commands: mpsc::Sender<ReviewCommand>,
-    done: (mpsc::Sender<Msg>, mpsc::Receiver<Msg>),
+    done: mpsc::Sender<Msg>,
+    /// When the last frame was drawn.
+    drawn: Option<Instant>,
+    /// Whether something changed since then.
+    dirty: bool,
     outcome: Option<Outcome>,
 }
 
 impl Screen {
-    fn frame(&mut self, out: &mut Out) -> std::io::Result<()> {
+    fn open(
+        session: Session,
+        commands: mpsc::Sender<ReviewCommand>,
+        done: mpsc::Sender<Msg>,
+    ) -> Result<Self, Error> {
+        let mouse = if session.settings.mouse {
+            Mouse::Captured
+        } else {
+            Mouse::Free
+        };
+        let size = crossterm::terminal::size()?;
+        Ok(Self {
+            out: Taken::enter(std::io::stdout(), mouse, Raw::On)?,
+            app: App::new(session, size, now()),
+            commands,
+            done,
+            drawn: None,
+            dirty: true,
+            outcome: None,
+        })
+    }
+
+    /// Draws when something changed and the last frame is old enough; otherwise the answer is
+    /// when to draw, if at all.
+    fn frame_if_due(&mut self) -> std::io::Result<Option<Duration>> {
+        if !self.dirty {
+            return Ok(None);
+        }
+        let wait = self
+            .drawn
+            .map_or(Duration::ZERO, |at| FRAME.saturating_sub(at.elapsed()));
+        if !wait.is_zero() {
+            return Ok(Some(wait));
+        }
         settle(&mut self.app);
         for job in self.app.jobs() {
-            let done = self.done.0.clone();
+            let done = self.done.clone();
             // The handle is not kept: the answer comes through the channel.
             drop(tokio::task::spawn_blocking(move || {
                 // A closed channel means that the screen was left meanwhile.
                 let _left = done.blocking_send(perform(job));
             }));
         }
-        out.draw(|frame| view::draw(&self.app, frame))
+        self.out.draw(|frame| view::draw(&self.app, frame))?;
+        self.drawn = Some(Instant::now());
+        self.dirty = false;
+        Ok(None)
     }
 
-    fn input(&mut self, input: Input, out: &mut Out) {
+    /// Takes a key or whatever else the terminal reports, and all that came with it.
+    fn inputs(&mut self, first: Option<std::io::Result<Input>>, more: &mut EventStream) {
+        let mut next = first;
+        for _ in 0..BATCH {
+            let Some(Ok(input)) = next else {
+                // The end of the input: nobody can decide anything any more.
+                self.outcome = Some(Outcome::Left);
+                return;
+            };
+            self.input(input);
+            match more.next().now_or_never() {
+                Some(another) => next = another,
+                None => return,
+            }
+        }
+    }
+
+    fn input(&mut self, input: Input) {
         let msg = match input {
             Input::Key(key) => Msg::Key(key),
             Input::Paste(text) => Msg::Paste(text),
@@ -146,10 +153,32 @@ impl Screen {
             Input::FocusLost => return,
             Input::Resize(width, height) => Msg::Resize(width, height),
         };
-        self.take(msg, out);
+        self.take(msg);
     }
 
-    fn take(&mut self, msg: Msg, out: &mut Out) {
+    /// Takes an update and all that came with it; `None` is their end.
+    fn updates(&mut self, first: Option<Update>, more: &mut mpsc::Receiver<Update>) {
+        let Some(first) = first else {
+            self.take(Msg::UpdatesEnded);
+            return;
+        };
+        self.take(Msg::Update(first));
+        for _ in 0..BATCH {
+            let Ok(next) = more.try_recv() else { return };
+            self.take(Msg::Update(next));
+        }
+    }
+
+    fn second(&mut self) {
+        if terminal_is_gone() {
+            self.outcome = Some(Outcome::Left);
+        } else if self.app.run.is_busy() {
+            self.take(Msg::Tick);
+        }
+    }
+
+    fn take(&mut self, msg: Msg) {
+        self.dirty = true;
         for effect in update(&mut self.app, msg, now()) {
             match effect {
                 Effect::Send(command) => {
@@ -158,7 +187,7 @@ impl Screen {
                     }
                 }
                 Effect::Copy(text) => {
-                    if out.copy(&text).is_err() {
+                    if self.out.copy(&text).is_err() {
                         self.app.say("the terminal did not take the text");
                     }
                 }
@@ -221,3 +250,6 @@ fn read_patch(path: &std::path::Path) -> Result<Vec<u8>, String> {
     }
     std::fs::read(path).map_err(|e| e.to_string())
 }
+
+#[cfg(test)]
+mod tests;

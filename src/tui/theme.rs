@@ -104,22 +104,17 @@ impl Theme {
         let plain = Style::new();
         let bold = plain.add_modifier(Modifier::BOLD);
         match role {
-            Role::Text | Role::Context => plain,
+            Role::Text | Role::Context | Role::Title => plain,
             Role::Dim | Role::Border | Role::LineNumber => plain.fg(self.dim()),
-            Role::Strong | Role::TitleFocus => bold,
-            Role::BorderFocus => plain.fg(Color::Cyan),
-            Role::Title => plain,
+            Role::Strong | Role::TitleFocus | Role::FileHeader => bold,
+            Role::BorderFocus | Role::Running | Role::HunkHeader => plain.fg(Color::Cyan),
             Role::Selected => self.selection(),
             Role::Ok => plain.fg(Color::Green),
-            Role::Running => plain.fg(Color::Cyan),
-            Role::Bad => bold.fg(Color::Red),
+            Role::Bad | Role::StateBad => bold.fg(Color::Red),
             Role::Warn => plain.fg(self.yellow()),
             Role::Alarm => bold.fg(Color::Red).add_modifier(Modifier::REVERSED),
-            Role::StateRunning => bold.fg(Color::Cyan),
+            Role::StateRunning | Role::Key => bold.fg(Color::Cyan),
             Role::StateGood => bold.fg(Color::Green),
-            Role::StateBad => bold.fg(Color::Red),
-            Role::FileHeader => bold,
-            Role::HunkHeader => plain.fg(Color::Cyan),
             Role::Added => self.diff(Side::Added, false),
             Role::Removed => self.diff(Side::Removed, false),
             Role::AddedWord => self.diff(Side::Added, true),
@@ -127,7 +122,6 @@ impl Theme {
             Role::Marked => plain.fg(Color::Red).add_modifier(Modifier::REVERSED),
             Role::Match => plain.add_modifier(Modifier::REVERSED),
             Role::Comment => plain.fg(Color::Magenta),
-            Role::Key => bold.fg(Color::Cyan),
             Role::Syntax(syntax) => self.syntax(syntax),
         }
     }
@@ -219,6 +213,7 @@ fn mono(role: Role) -> Style {
         Role::Strong
         | Role::BorderFocus
         | Role::Running
+        | Role::Bad
         | Role::Warn
         | Role::StateRunning
         | Role::StateGood
@@ -227,7 +222,6 @@ fn mono(role: Role) -> Style {
         | Role::Key => plain.add_modifier(Modifier::BOLD),
         Role::TitleFocus => plain.add_modifier(Modifier::BOLD | Modifier::UNDERLINED),
         Role::AddedWord | Role::RemovedWord => plain.add_modifier(Modifier::UNDERLINED),
-        Role::Bad => plain.add_modifier(Modifier::BOLD),
         Role::Selected | Role::Alarm | Role::StateBad | Role::Marked | Role::Match => {
             plain.add_modifier(Modifier::REVERSED)
         }

@@ -4,8 +4,8 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use crate::model::ReviewCommand;
 use crate::tui::app::{App, LogMode, Overlay};
-use crate::tui::keymap::{self, Action, Lookup, Pane};
-use crate::tui::update::{Effect, leave, moves, overlays, review};
+use crate::tui::keymap::{self, Action, Look, Lookup, Pane};
+use crate::tui::update::{Effect, comments, jumps, leave, moves, overlays, review, search};
 
 /// Whether a key may decide, or came so early or blindly that it was not meant to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,20 +97,20 @@ fn act(app: &mut App, action: Action, count: Option<usize>, intent: Intent) -> V
             if app.focus == Pane::Log {
                 moves::command(app, forward);
             } else {
-                moves::hunk(app, forward, times);
+                jumps::hunk(app, forward, times);
             }
         }
-        Action::NextFile => moves::file(app, true, times),
-        Action::PreviousFile => moves::file(app, false, times),
-        Action::NextUnviewed => moves::unviewed(app),
+        Action::NextFile => jumps::file(app, true, times),
+        Action::PreviousFile => jumps::file(app, false, times),
+        Action::NextUnviewed => jumps::unviewed(app),
         Action::NextMark => return review::next_mark(app, true),
         Action::PreviousMark => return review::next_mark(app, false),
         Action::Mark => return review::toggle_mark(app),
         Action::Open => review::open(app),
-        Action::Comment => review::comment(app, review::Place::Line),
-        Action::CommentFile => review::comment(app, review::Place::File),
-        Action::EditComment => review::edit_comment(app),
-        Action::DeleteComment => return review::delete_comment(app),
+        Action::Comment => comments::comment(app, comments::Place::Line),
+        Action::CommentFile => comments::comment(app, comments::Place::File),
+        Action::EditComment => comments::edit_comment(app),
+        Action::DeleteComment => return comments::delete_comment(app),
         Action::Approve => review::approve(app, intent),
         Action::Send => return review::send(app, intent),
         Action::Abandon => return review::abandon(app, intent),
@@ -119,37 +119,25 @@ fn act(app: &mut App, action: Action, count: Option<usize>, intent: Intent) -> V
         Action::MergeCommand => return review::merge_command(app),
         Action::Copy => return review::copy_reference(app),
         Action::Stop | Action::Quit => return quit(app),
-        Action::Focus(_)
-        | Action::NextPane
-        | Action::PreviousPane
-        | Action::Back
-        | Action::Reasons
-        | Action::Wrap
-        | Action::Zoom
-        | Action::Follow
-        | Action::Search
-        | Action::SearchNext
-        | Action::SearchPrevious
-        | Action::Theme
-        | Action::Help => look(app, action),
+        Action::Look(change) => look(app, change),
     }
     Vec::new()
 }
 
 /// What changes only the view.
-fn look(app: &mut App, action: Action) {
-    match action {
-        Action::Focus(pane) => moves::focus(app, pane),
-        Action::NextPane => moves::focus(app, neighbour(app.focus, 1)),
-        Action::PreviousPane => moves::focus(app, neighbour(app.focus, Pane::ALL.len() - 1)),
-        Action::Back => {
-            if app.focus == Pane::Log && app.log_shown() != LogMode::List {
+fn look(app: &mut App, change: Look) {
+    match change {
+        Look::Focus(pane) => moves::focus(app, pane),
+        Look::NextPane => moves::focus(app, neighbour(app.focus, 1)),
+        Look::PreviousPane => moves::focus(app, neighbour(app.focus, Pane::ALL.len() - 1)),
+        Look::Back => {
+            if app.in_output() {
                 app.log.mode = LogMode::List;
             } else if app.zoom {
                 app.zoom = false;
             }
         }
-        Action::Reasons => {
+        Look::Reasons => {
             if app.has_reasons() {
                 app.diff.prefer_patch = !app.diff.prefer_patch;
                 app.focus = Pane::Diff;
@@ -157,7 +145,7 @@ fn look(app: &mut App, action: Action) {
                 app.say("nothing was refused and nothing failed");
             }
         }
-        Action::Wrap => {
+        Look::Wrap => {
             app.diff.wrap = !app.diff.wrap;
             app.diff.left = 0;
             app.say(if app.diff.wrap {
@@ -166,54 +154,22 @@ fn look(app: &mut App, action: Action) {
                 "long lines are cut; h and l scroll sideways"
             });
         }
-        Action::Zoom => app.zoom = !app.zoom,
-        Action::Follow => {
+        Look::Zoom => app.zoom = !app.zoom,
+        Look::Follow => {
             app.log.follow = true;
             app.log.mode = LogMode::Auto;
             app.focus = Pane::Log;
             app.say("following the log");
         }
-        Action::Search => moves::open_search(app),
-        Action::SearchNext => moves::search(app, true),
-        Action::SearchPrevious => moves::search(app, false),
-        Action::Theme => {
+        Look::Search => search::open_search(app),
+        Look::SearchNext => search::search(app, true),
+        Look::SearchPrevious => search::search(app, false),
+        Look::Theme => {
             let (theme, name) = app.theme.next();
             app.theme = theme;
             app.say(format!("theme: {name}"));
         }
-        Action::Help => app.open(Overlay::Help { top: 0 }),
-        Action::Down
-        | Action::Up
-        | Action::HalfDown
-        | Action::HalfUp
-        | Action::PageDown
-        | Action::PageUp
-        | Action::Top
-        | Action::Bottom
-        | Action::Left
-        | Action::Right
-        | Action::NextHunk
-        | Action::PreviousHunk
-        | Action::NextFile
-        | Action::PreviousFile
-        | Action::NextMark
-        | Action::PreviousMark
-        | Action::NextUnviewed
-        | Action::Mark
-        | Action::Open
-        | Action::Comment
-        | Action::CommentFile
-        | Action::EditComment
-        | Action::DeleteComment
-        | Action::Copy
-        | Action::Approve
-        | Action::Send
-        | Action::Abandon
-        | Action::Restore
-        | Action::TestChoices
-        | Action::MergeCommand
-        | Action::Stop
-        | Action::Quit => {}
+        Look::Help => app.open(Overlay::Help { top: 0 }),
     }
 }
 

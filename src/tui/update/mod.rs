@@ -7,18 +7,21 @@ use crossterm::event::{KeyEvent, MouseEvent};
 
 use crate::model::event::PatchRef;
 use crate::model::{CommandId, Decision, EventKind, ReviewAct, ReviewCommand, Status};
-use crate::tui::app::{App, LogMode, Now, Overlay, Patch};
+use crate::tui::app::{App, LogMode, Now, Overlay, Patch, Work};
 use crate::tui::diff::{Diff, HunkPaint};
 use crate::tui::log::Window;
 use crate::tui::{Outcome, Update};
 
+mod comments;
+mod jumps;
 mod keys;
 mod moves;
 mod overlays;
 mod review;
+mod search;
 mod settle;
 
-pub(crate) use moves::place_of_cursor;
+pub(crate) use jumps::place_of_cursor;
 pub(crate) use overlays::{TEST_CHOICES, TYPED};
 pub(crate) use review::unseen_hunks;
 pub(crate) use settle::settle;
@@ -209,9 +212,9 @@ fn patch_read(app: &mut App, source: &PatchRef, result: Result<(Diff, bool), Str
         return;
     }
     // The same file and line stay under the cursor when the real diff replaces the proposed one.
-    let place = moves::place_of_cursor(app);
+    let place = jumps::place_of_cursor(app);
     app.diff.painted.clear();
-    app.diff.painting = false;
+    app.diff.painting = Work::Idle;
     match result {
         Ok((diff, matches)) => {
             app.diff.mismatch = !matches;
@@ -232,7 +235,7 @@ fn hunks_painted(app: &mut App, diff: &Arc<Diff>, painted: Vec<(usize, HunkPaint
     if !current {
         return;
     }
-    app.diff.painting = false;
+    app.diff.painting = Work::Idle;
     if app.diff.painted.len() > MAX_PAINTED {
         app.diff.painted.clear();
     }

@@ -6,11 +6,12 @@ use ratatui_textarea::TextArea;
 use crate::model::review::{CommentKind, Need, needs};
 use crate::model::{Decision, ReviewCommand};
 use crate::tui::app::{App, Editor, Overlay, Target};
-use crate::tui::keymap::Pane;
+use crate::tui::keymap::{Pane, Press};
+use crate::tui::update::comments::{save_comment, text_area};
 use crate::tui::update::keys::Intent;
-use crate::tui::update::review::{may_change, save_comment, text_area};
-use crate::tui::update::{Effect, moves, review};
-use crate::tui::view::dialogs::approval_fits;
+use crate::tui::update::review::may_change;
+use crate::tui::update::{Effect, jumps, review, search as find};
+use crate::tui::view::approval::approval_fits;
 
 /// How many characters of the tree id approve.
 pub(crate) const TYPED: usize = 4;
@@ -88,10 +89,10 @@ pub(super) fn paste(app: &mut App, text: &str) {
             area.insert_str(text);
         }
         Some(Overlay::Search { text: search }) => {
-            search.push_str(text.lines().next().unwrap_or_default())
+            search.push_str(text.lines().next().unwrap_or_default());
         }
         Some(Overlay::Approve { .. }) => {
-            app.say("pasted text does not approve: type the four characters")
+            app.say("pasted text does not approve: type the four characters");
         }
         Some(
             Overlay::Help { .. }
@@ -140,17 +141,17 @@ fn note(
 }
 
 fn search(app: &mut App, mut text: String, key: KeyEvent) {
-    match key.code {
-        KeyCode::Enter => {
+    match Press::of(key) {
+        Press::Enter => {
             app.search = text;
-            moves::search(app, true);
+            find::search(app, true);
             return;
         }
-        KeyCode::Backspace => {
+        Press::Backspace => {
             text.pop();
         }
-        KeyCode::Char(c) if !key.modifiers.contains(KeyModifiers::CONTROL) => text.push(c),
-        _ => {}
+        Press::Char(c) => text.push(c),
+        Press::Up | Press::Down | Press::PageUp | Press::PageDown | Press::Other => {}
     }
     app.overlay = Some(Overlay::Search { text });
 }
@@ -172,19 +173,24 @@ fn approve(
     if wrong {
         typed.clear();
     }
-    match key.code {
-        KeyCode::Char(' ') => {}
-        KeyCode::Char(c) if key.modifiers.difference(KeyModifiers::SHIFT).is_empty() => {
-            if intent == Intent::Stray {
-                app.say("ignored: that key came before you could read this; type it again");
-            } else {
-                typed.push(c.to_ascii_lowercase());
-            }
+    match (Press::of(key), intent) {
+        (Press::Char(c), Intent::Stray) if c != ' ' => {
+            app.say("ignored: that key came before you could read this; type it again");
         }
-        KeyCode::Backspace => {
+        (Press::Char(c), Intent::Deliberate) if c != ' ' => typed.push(c.to_ascii_lowercase()),
+        (Press::Backspace, _) => {
             typed.pop();
         }
-        _ => {}
+        (
+            Press::Char(_)
+            | Press::Enter
+            | Press::Up
+            | Press::Down
+            | Press::PageUp
+            | Press::PageDown
+            | Press::Other,
+            _,
+        ) => {}
     }
     let Some(tree) = app.run.tree.clone() else {
         return Vec::new();
@@ -203,10 +209,15 @@ fn approve(
 
 /// The row after `key` in a list of `len`.
 fn stepped(selected: usize, len: usize, key: KeyEvent) -> usize {
-    let next = match key.code {
-        KeyCode::Down | KeyCode::Char('j') => selected.saturating_add(1),
-        KeyCode::Up | KeyCode::Char('k') => selected.saturating_sub(1),
-        _ => selected,
+    let next = match Press::of(key) {
+        Press::Down | Press::Char('j') => selected.saturating_add(1),
+        Press::Up | Press::Char('k') => selected.saturating_sub(1),
+        Press::Char(_)
+        | Press::Enter
+        | Press::Backspace
+        | Press::PageUp
+        | Press::PageDown
+        | Press::Other => selected,
     };
     next.min(len.saturating_sub(1))
 }
@@ -242,15 +253,14 @@ fn choose(app: &mut App, selected: usize, key: KeyEvent, intent: Intent) -> Vec<
 
 fn need(app: &mut App, selected: usize, key: KeyEvent) {
     let open = needs(&app.run);
-    match key.code {
-        KeyCode::Char('q') => return,
-        KeyCode::Enter => {
-            if let Some(need) = open.get(selected) {
-                go_to(app, need.clone());
-            }
-            return;
+    if key.code == KeyCode::Char('q') {
+        return;
+    }
+    if key.code == KeyCode::Enter {
+        if let Some(need) = open.get(selected) {
+            go_to(app, need.clone());
         }
-        _ => {}
+        return;
     }
     let selected = stepped(selected, open.len(), key);
     app.overlay = Some(Overlay::Needs { selected });
@@ -265,26 +275,26 @@ fn go_to(app: &mut App, need: Need) {
         }
         Need::TestFailure => review::test_choices(app),
         Need::MachineItem(item) | Need::Tick(item) => {
-            moves::select(app, Pane::Checklist, Target::Item(item));
+            jumps::select(app, Pane::Checklist, Target::Item(item));
         }
         Need::UnviewedFile(path) => {
-            moves::jump(app, &path, None, false);
+            jumps::jump(app, &path, None, false);
         }
         Need::UnreadFinding(index) => {
-            moves::select(app, Pane::Checklist, Target::Finding(index));
+            jumps::select(app, Pane::Checklist, Target::Finding(index));
         }
         Need::Decided => {}
     }
 }
 
 fn help(app: &mut App, top: usize, key: KeyEvent) {
-    let top = match key.code {
-        KeyCode::Char('q' | '?') => return,
-        KeyCode::Down | KeyCode::Char('j') => top + 1,
-        KeyCode::Up | KeyCode::Char('k') => top.saturating_sub(1),
-        KeyCode::PageDown | KeyCode::Char(' ') => top + 10,
-        KeyCode::PageUp => top.saturating_sub(10),
-        _ => top,
+    let top = match Press::of(key) {
+        Press::Char('q' | '?') => return,
+        Press::Down | Press::Char('j') => top + 1,
+        Press::Up | Press::Char('k') => top.saturating_sub(1),
+        Press::PageDown | Press::Char(' ') => top + 10,
+        Press::PageUp => top.saturating_sub(10),
+        Press::Char(_) | Press::Enter | Press::Backspace | Press::Other => top,
     };
     let last = crate::tui::view::dialogs::help_rows(app).saturating_sub(1);
     app.overlay = Some(Overlay::Help { top: top.min(last) });

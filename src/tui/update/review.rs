@@ -1,22 +1,14 @@
 //! What the reviewer does: marks, comments, decisions. Everything that changes the run goes out
 //! as a [`ReviewCommand`]; the screen waits for the event.
 
-use ratatui_textarea::TextArea;
-
-use crate::model::review::{CommentKind, needs};
-use crate::model::{Comment, Decision, ItemId, ReviewCommand, TickedBy};
-use crate::tui::app::{App, Editor, LogMode, Note, Overlay, Target};
+use crate::model::review::needs;
+use crate::model::{Decision, ItemId, ReviewCommand, TickedBy};
+use crate::tui::app::{App, LogMode, Overlay, Target};
 use crate::tui::keymap::Pane;
+use crate::tui::update::comments::{comment_under_cursor, edit_comment};
 use crate::tui::update::keys::Intent;
-use crate::tui::update::{Effect, moves};
-use crate::tui::view::dialogs::approval_fits;
-
-/// What a new comment stands on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    Line,
-    File,
-}
+use crate::tui::update::{Effect, jumps, moves};
+use crate::tui::view::approval::approval_fits;
 
 /// Whether this screen may change the run now; says why not.
 pub(super) fn may_change(app: &mut App) -> bool {
@@ -59,23 +51,24 @@ fn may_decide(app: &mut App, intent: Intent) -> bool {
 }
 
 /// The file that the focused pane's cursor is on.
-fn file_under_cursor(app: &App) -> Option<String> {
-    match app.focus {
-        Pane::Diff if !app.shows_reasons() => moves::place_of_cursor(app).map(|(path, ..)| path),
-        pane => match app.list(pane).target? {
-            Target::File(path) => Some(path),
-            Target::Finding(index) => app.finding_place(index).map(|(path, _)| path),
-            Target::Comment(id) => app.run.comments.get(&id)?.path.clone(),
-            Target::Command(_) | Target::Failure(_) | Target::Item(_) => None,
-        },
+pub(super) fn file_under_cursor(app: &App) -> Option<String> {
+    if app.in_patch() {
+        return jumps::place_of_cursor(app).map(|(path, ..)| path);
+    }
+    match selected(app)? {
+        Target::File(path) => Some(path),
+        Target::Finding(index) => app.finding_place(index).map(|(path, _)| path),
+        Target::Comment(id) => app.run.comments.get(&id)?.path.clone(),
+        Target::Command(_) | Target::Failure(_) | Target::Item(_) => None,
     }
 }
 
 /// What Space does.
 pub(super) fn toggle_mark(app: &mut App) -> Vec<Effect> {
-    let target = match app.focus {
-        Pane::Diff if !app.shows_reasons() => file_under_cursor(app).map(Target::File),
-        pane => selected(app, pane),
+    let target = if app.in_patch() {
+        file_under_cursor(app).map(Target::File)
+    } else {
+        selected(app)
     };
     match target {
         Some(Target::File(path)) => toggle_viewed(app, path),
@@ -85,8 +78,9 @@ pub(super) fn toggle_mark(app: &mut App) -> Vec<Effect> {
     }
 }
 
-fn selected(app: &App, pane: Pane) -> Option<Target> {
-    app.list(pane).target
+/// What is selected in the focused list.
+pub(super) fn selected(app: &App) -> Option<Target> {
+    app.list(app.focus).target
 }
 
 fn toggle_viewed(app: &mut App, path: String) -> Vec<Effect> {
@@ -152,7 +146,7 @@ fn read_finding(app: &mut App, index: usize) -> Vec<Effect> {
 
 /// Goes to the next finding or comment; a finding shown this way is read.
 pub(super) fn next_mark(app: &mut App, forward: bool) -> Vec<Effect> {
-    match moves::mark(app, forward) {
+    match jumps::mark(app, forward) {
         Some(Target::Finding(index)) => read_finding(app, index),
         Some(
             Target::File(_)
@@ -167,7 +161,7 @@ pub(super) fn next_mark(app: &mut App, forward: bool) -> Vec<Effect> {
 
 /// What Enter does.
 pub(super) fn open(app: &mut App) {
-    if app.focus == Pane::Diff && !app.shows_reasons() {
+    if app.in_patch() {
         if comment_under_cursor(app).is_some() {
             edit_comment(app);
         }
@@ -177,7 +171,7 @@ pub(super) fn open(app: &mut App) {
         open_failure_place(app, index);
         return;
     }
-    if let Some(target) = selected(app, app.focus) {
+    if let Some(target) = selected(app) {
         open_target(app, target);
     }
 }
@@ -186,7 +180,7 @@ pub(super) fn open(app: &mut App) {
 pub(super) fn open_target(app: &mut App, target: Target) {
     match target {
         Target::File(path) => {
-            moves::jump(app, &path, None, false);
+            jumps::jump(app, &path, None, false);
         }
         Target::Command(id) => {
             let has_output = app
@@ -209,9 +203,9 @@ pub(super) fn open_target(app: &mut App, target: Target) {
         Target::Item(item) => open_evidence(app, item),
         Target::Finding(index) => match app.finding_place(index) {
             Some((path, line)) => {
-                moves::jump(app, &path, line, false);
+                jumps::jump(app, &path, line, false);
             }
-            None => moves::select(app, Pane::Checklist, Target::Finding(index)),
+            None => jumps::select(app, Pane::Checklist, Target::Finding(index)),
         },
         Target::Comment(id) => {
             let place = app
@@ -221,7 +215,7 @@ pub(super) fn open_target(app: &mut App, target: Target) {
                 .map(|c| (c.path.clone(), c.line, c.on_removed));
             match place {
                 Some((Some(path), line, removed)) => {
-                    moves::jump(app, &path, line, removed);
+                    jumps::jump(app, &path, line, removed);
                 }
                 Some((None, ..)) => app.say("a comment on the whole change"),
                 None => {}
@@ -235,7 +229,7 @@ fn open_failure_place(app: &mut App, index: usize) {
     let place = failure.and_then(|f| Some((f.file.clone()?, f.line)));
     match place {
         Some((path, line)) => {
-            moves::jump(app, &path, line, false);
+            jumps::jump(app, &path, line, false);
         }
         None => app.say("the report does not say where this failed"),
     }
@@ -263,132 +257,14 @@ fn open_evidence(app: &mut App, item: ItemId) {
         ItemId::NoSecrets => app.focus = Pane::Diff,
         ItemId::Documentation => {
             let doc = app.run.changed_files.iter().find(|f| is_doc(&f.path));
-            match doc.map(|f| f.path.clone()) {
-                Some(path) => {
-                    moves::jump(app, &path, None, false);
-                }
-                None => {
-                    app.focus = Pane::Files;
-                    app.say("no documentation among the changed files");
-                }
+            if let Some(path) = doc.map(|f| f.path.clone()) {
+                jumps::jump(app, &path, None, false);
+            } else {
+                app.focus = Pane::Files;
+                app.say("no documentation among the changed files");
             }
         }
     }
-}
-
-/// Opens the editor for a new comment.
-pub(super) fn comment(app: &mut App, place: Place) {
-    if !may_change(app) {
-        return;
-    }
-    let (path, line, on_removed) = match (app.focus, place) {
-        (Pane::Diff, Place::Line) if !app.shows_reasons() => {
-            moves::place_of_cursor(app).map_or((None, None, false), |(p, l, r)| (Some(p), l, r))
-        }
-        (_, Place::Line) => (None, None, false),
-        (_, Place::File) => (file_under_cursor(app), None, false),
-    };
-    if place == Place::File && path.is_none() {
-        app.say("there is no file under the cursor");
-        return;
-    }
-    let same = |d: &Editor| {
-        d.id.is_none() && d.path == path && d.line == line && d.on_removed == on_removed
-    };
-    let editor = match app.draft.take().filter(same) {
-        Some(draft) => draft,
-        None => Editor {
-            area: text_area(Vec::new()),
-            kind: CommentKind::Question,
-            path,
-            line,
-            on_removed,
-            id: None,
-        },
-    };
-    app.open(Overlay::Editor(Box::new(editor)));
-}
-
-/// An empty text area without colours of its own.
-pub(super) fn text_area(lines: Vec<String>) -> TextArea<'static> {
-    let mut area = TextArea::new(lines);
-    area.set_cursor_line_style(ratatui::style::Style::new());
-    area.set_wrap_mode(ratatui_textarea::WrapMode::WordOrGlyph);
-    area.set_tab_length(0);
-    area.move_cursor(ratatui_textarea::CursorMove::Bottom);
-    area.move_cursor(ratatui_textarea::CursorMove::End);
-    area
-}
-
-fn comment_under_cursor(app: &App) -> Option<u32> {
-    if app.focus == Pane::Diff && !app.shows_reasons() {
-        let notes = app.diff.notes.get(&app.diff.cursor)?;
-        return notes.iter().rev().find_map(|note| match note {
-            Note::Comment(id) => Some(*id),
-            Note::Finding(_) => None,
-        });
-    }
-    match selected(app, app.focus)? {
-        Target::Comment(id) => Some(id),
-        Target::File(_)
-        | Target::Command(_)
-        | Target::Failure(_)
-        | Target::Item(_)
-        | Target::Finding(_) => None,
-    }
-}
-
-/// Opens the editor on the comment under the cursor.
-pub(super) fn edit_comment(app: &mut App) {
-    let Some(comment) = comment_under_cursor(app).and_then(|id| app.run.comments.get(&id).cloned())
-    else {
-        app.say("no comment under the cursor");
-        return;
-    };
-    if !may_change(app) {
-        return;
-    }
-    let lines = comment.text.lines().map(str::to_owned).collect();
-    app.open(Overlay::Editor(Box::new(Editor {
-        area: text_area(lines),
-        kind: comment.kind,
-        path: comment.path,
-        line: comment.line,
-        on_removed: comment.on_removed,
-        id: Some(comment.id),
-    })));
-}
-
-/// Saves what was written; an empty text is not a comment.
-pub(super) fn save_comment(app: &mut App, editor: Editor) -> Vec<Effect> {
-    let text = editor.area.lines().join("\n").trim_end().to_owned();
-    if text.trim().is_empty() {
-        app.say("an empty comment is not saved");
-        app.overlay = Some(Overlay::Editor(Box::new(editor)));
-        return Vec::new();
-    }
-    let id = editor.id.unwrap_or(app.next_comment);
-    app.next_comment = app.next_comment.max(id.saturating_add(1));
-    vec![Effect::Send(ReviewCommand::Comment(Comment {
-        id,
-        kind: editor.kind,
-        path: editor.path,
-        line: editor.line,
-        on_removed: editor.on_removed,
-        text,
-    }))]
-}
-
-/// Deletes the comment under the cursor.
-pub(super) fn delete_comment(app: &mut App) -> Vec<Effect> {
-    let Some(id) = comment_under_cursor(app) else {
-        app.say("no comment under the cursor");
-        return Vec::new();
-    };
-    if !may_change(app) {
-        return Vec::new();
-    }
-    vec![Effect::Send(ReviewCommand::DeleteComment(id))]
 }
 
 /// Opens the dialog that approves, or the list of what is missing.
@@ -477,11 +353,10 @@ pub(super) fn merge_command(app: &mut App) -> Vec<Effect> {
 
 /// Copies `path:line` of what is under the cursor.
 pub(super) fn copy_reference(app: &mut App) -> Vec<Effect> {
-    let place = match app.focus {
-        Pane::Diff if !app.shows_reasons() => {
-            moves::place_of_cursor(app).map(|(path, line, _)| (path, line))
-        }
-        _ => file_under_cursor(app).map(|path| (path, None)),
+    let place = if app.in_patch() {
+        jumps::place_of_cursor(app).map(|(path, line, _)| (path, line))
+    } else {
+        file_under_cursor(app).map(|path| (path, None))
     };
     let Some((path, line)) = place else {
         app.say("there is no file under the cursor");

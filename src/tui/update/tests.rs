@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::review::CommentKind;
-use crate::model::{Comment, ItemId, ReviewCommand};
+use crate::model::{Comment, ItemId};
 use crate::tui::fixture::*;
 use crate::tui::keymap::Pane;
 use crate::tui::{Mode, ThemeChoice};
@@ -440,9 +440,8 @@ fn only_what_is_visible_of_a_large_diff_is_painted() {
     let mut patch = String::from("diff --git a/x.py b/x.py\n--- a/x.py\n+++ b/x.py\n");
     for n in 0..20_000 {
         let line = n * 10 + 1;
-        patch.push_str(&format!(
-            "@@ -{line},3 +{line},3 @@\n a\n-b = {n}\n+b = {n}0\n c\n"
-        ));
+        let hunk = format!("@@ -{line},3 +{line},3 @@\n a\n-b = {n}\n+b = {n}0\n c\n");
+        patch.push_str(&hunk);
     }
     let mut bench = Bench::new(&review(), SIZE);
     let source = bench.app.diff.source.clone().unwrap();

@@ -5,15 +5,13 @@ use ratatui::layout::{Position, Rect};
 use ratatui::widgets::{Block, BorderType, Clear, Widget as _};
 use ratatui_textarea::TextArea;
 
-use crate::model::TestOutcome;
 use crate::model::review::{Need, needs};
 use crate::tui::app::{App, Editor, Overlay};
 use crate::tui::keymap::{Group, TABLE};
 use crate::tui::row::{Row, wrap};
 use crate::tui::theme::Role;
-use crate::tui::update::{TEST_CHOICES, TYPED};
-use crate::tui::view::header::milliseconds;
-use crate::tui::view::{caret, comments, footer, put, words};
+use crate::tui::update::TEST_CHOICES;
+use crate::tui::view::{approval, caret, comments, footer, put};
 
 /// Draws the overlay; the answer is where the terminal's cursor belongs.
 pub(crate) fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
@@ -26,7 +24,7 @@ pub(crate) fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Positio
             needs_list(app, *selected, area, buffer);
             None
         }
-        Overlay::Approve { typed, wrong } => approve(app, (typed, *wrong), area, buffer),
+        Overlay::Approve { typed, wrong } => approval::approve(app, (typed, *wrong), area, buffer),
         Overlay::TestChoices { selected } => {
             test_choices(app, *selected, area, buffer);
             None
@@ -52,14 +50,14 @@ pub(crate) fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Positio
             Some(caret(hints, 2 + crate::tui::row::width_of(text)))
         }
         Overlay::Merge => {
-            merge(app, area, buffer);
+            approval::merge(app, area, buffer);
             None
         }
     }
 }
 
 /// A frame in the middle of `area` for `rows` rows of `width` columns.
-fn frame(
+pub(super) fn frame(
     app: &App,
     (title, keys): (&str, &str),
     (width, rows): (usize, usize),
@@ -111,14 +109,14 @@ fn frame(
     )
 }
 
-fn draw_rows(app: &App, rows: Vec<Row>, inner: Rect, buffer: &mut Buffer) {
+pub(super) fn draw_rows(app: &App, rows: Vec<Row>, inner: Rect, buffer: &mut Buffer) {
     for (row, y) in rows.into_iter().zip(inner.y..inner.bottom()) {
         put(app, row, Rect::new(inner.x, y, inner.width, 1), buffer);
     }
 }
 
 /// How many columns a dialog's text may have.
-fn room(area: Rect, most: usize) -> usize {
+pub(super) fn room(area: Rect, most: usize) -> usize {
     usize::from(area.width).saturating_sub(6).min(most)
 }
 
@@ -219,190 +217,6 @@ fn needs_list(app: &App, selected: usize, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// A label and its text, wrapped beside it.
-fn fact(app: &App, label: &str, text: &str, width: usize) -> Vec<Row> {
-    let parts = wrap(text, width.saturating_sub(9).max(1));
-    let rows = parts.into_iter().enumerate().map(|(index, part)| {
-        let label = if index == 0 { label } else { "" };
-        Row::new(app.theme)
-            .cell(Role::Dim, label, 9)
-            .put(Role::Text, part)
-    });
-    rows.collect()
-}
-
-fn approve_rows(app: &App, width: usize) -> Vec<Row> {
-    let run = &app.run;
-    let oid = |oid: Option<&crate::model::Oid>| {
-        oid.map_or("?".to_owned(), |o| {
-            o.as_str().get(..12).unwrap_or("").to_owned()
-        })
-    };
-    let branch = run
-        .branch
-        .as_ref()
-        .map_or(String::new(), ToString::to_string);
-    let base = run
-        .base_branch
-        .as_ref()
-        .map_or(String::new(), |b| format!("{b} at "));
-    let diff = run.diff.as_ref().map_or("?", |d| d.sha256.as_str());
-    let policy = run.policy.as_ref().map_or("?".to_owned(), |p| {
-        format!(
-            "{} rules, sha256 {} …",
-            p.rules,
-            p.digest.as_str().get(..16).unwrap_or_default()
-        )
-    });
-    let overrides: Vec<String> = run
-        .overrides
-        .iter()
-        .map(crate::model::Override::label)
-        .collect();
-    let overrides = if overrides.is_empty() {
-        "none".to_owned()
-    } else {
-        overrides.join(", ")
-    };
-    let mut rows = vec![Row::new(app.theme)];
-    rows.extend(fact(app, "branch", &branch, width));
-    rows.extend(fact(
-        app,
-        "base",
-        &format!("{base}{}", oid(run.base.as_ref())),
-        width,
-    ));
-    rows.extend(fact(app, "commit", &oid(run.commit.as_ref()), width));
-    rows.extend(fact(app, "tree", &oid(run.tree.as_ref()), width));
-    rows.extend(fact(app, "diff sha", diff, width));
-    rows.extend(fact(
-        app,
-        "policy",
-        &format!("{policy}  overrides: {overrides}"),
-        width,
-    ));
-    rows.extend(fact(app, "tests", &tests_fact(app), width));
-    rows.extend(fact(app, "you", &reviewer_fact(app), width));
-    rows.push(Row::new(app.theme));
-    let promise = "Milton will not merge. It records the approval and prints the command.";
-    let parts = wrap(promise, width);
-    rows.extend(
-        parts
-            .into_iter()
-            .map(|p| Row::new(app.theme).put(Role::Strong, p)),
-    );
-    rows.push(Row::new(app.theme));
-    rows
-}
-
-/// Whether everything that an approval states is on screen at the terminal's size: what cannot
-/// be seen must not be approved.
-pub(crate) fn approval_fits(app: &App) -> bool {
-    let area = Rect::new(0, 0, app.size.0, app.size.1);
-    // The two rows of the input, and the frame.
-    approve_rows(app, room(area, 78)).len() + 4 <= usize::from(app.size.1)
-}
-
-fn tests_fact(app: &App) -> String {
-    let Some(report) = &app.run.tests else {
-        return "none were run".to_owned();
-    };
-    if report.outcome == TestOutcome::Skipped {
-        return "SKIPPED by override: nothing was tested".to_owned();
-    }
-    let exit = report
-        .exit
-        .map_or("none".to_owned(), |code| code.to_string());
-    let command = app
-        .run
-        .command_of(&report.argv)
-        .and_then(|c| c.end.as_ref());
-    let log = command.map_or(String::new(), |e| {
-        format!("  log sha256 {} …", e.log_sha256.short())
-    });
-    let note = app.run.acknowledged.as_ref();
-    let note = note.map_or(String::new(), |(note, by)| {
-        format!("  acknowledged by {by}: {note}")
-    });
-    format!(
-        "{}  exit {exit}  {} passed, {} failed  {}{log}{note}",
-        words::argv(&report.argv),
-        report.passed,
-        report.failed,
-        words::duration(milliseconds(report.seconds)),
-    )
-}
-
-fn reviewer_fact(app: &App) -> String {
-    let run = &app.run;
-    let viewed = run
-        .changed_files
-        .iter()
-        .filter(|f| run.viewed.contains(&f.path))
-        .count();
-    let read = run.findings.iter().filter(|f| f.read).count();
-    let unseen: usize = run
-        .changed_files
-        .iter()
-        .map(|f| crate::tui::update::unseen_hunks(app, &f.path))
-        .sum();
-    let unseen = match unseen {
-        0 => String::new(),
-        n => format!(
-            ", {} never wholly on screen",
-            words::count(n, "hunk", "hunks")
-        ),
-    };
-    format!(
-        "viewed {viewed}/{} files, read {read}/{} findings, {} open{unseen}",
-        run.changed_files.len(),
-        run.findings.len(),
-        words::count(run.comments.len(), "comment", "comments"),
-    )
-}
-
-fn approve(
-    app: &App,
-    (typed, wrong): (&str, bool),
-    area: Rect,
-    buffer: &mut Buffer,
-) -> Option<Position> {
-    let width = room(area, 78);
-    let mut rows = approve_rows(app, width);
-    let question = format!("Type the first {TYPED} characters of the tree id to approve: ");
-    let short = "Tree id, first 4: ";
-    let question = if question.len() + 8 <= width {
-        &question
-    } else {
-        short
-    };
-    let input = Row::new(app.theme)
-        .put(Role::Text, question)
-        .put(Role::Key, format!("[{typed:_<TYPED$}]"))
-        .put(Role::Bad, if wrong { "  no match" } else { "" });
-    rows.push(input);
-    rows.push(match &app.flash {
-        Some(flash) => Row::new(app.theme).fitted(Role::Warn, flash, width),
-        None => Row::new(app.theme),
-    });
-    let title = "Approve this exact change?";
-    let inner = frame(
-        app,
-        (title, "Esc go back"),
-        (width, rows.len()),
-        (area, buffer),
-    );
-    // What is typed must be seen: where the dialog is too high, its first rows give way.
-    let hidden = rows.len().saturating_sub(usize::from(inner.height));
-    let at = rows.len().checked_sub(hidden + 2)?;
-    draw_rows(app, rows.into_iter().skip(hidden).collect(), inner, buffer);
-    let line = Rect {
-        y: inner.y + u16::try_from(at).unwrap_or(0),
-        ..inner
-    };
-    Some(caret(line, question.len() + 1 + typed.len()))
-}
-
 fn test_choices(app: &App, selected: usize, area: Rect, buffer: &mut Buffer) {
     let width = room(area, 70);
     let reason = app.run.tests.as_ref().map_or("", |t| t.reason.as_str());
@@ -472,29 +286,4 @@ fn typing(
     if !typed.is_empty() {
         text.render(typed, buffer);
     }
-}
-
-fn merge(app: &App, area: Rect, buffer: &mut Buffer) {
-    let width = room(area, 90);
-    let command = app.run.merge_command.as_deref().unwrap_or_default();
-    let by = app.run.approval.as_ref().map_or("", |a| a.by.as_str());
-    let mut rows = vec![Row::new(app.theme)];
-    let text = format!("Approved by {by}. Milton does not merge; this does:");
-    rows.extend(
-        wrap(&text, width)
-            .into_iter()
-            .map(|p| Row::new(app.theme).put(Role::Text, p)),
-    );
-    rows.push(Row::new(app.theme));
-    let parts = wrap(command, width.saturating_sub(2));
-    rows.extend(parts.into_iter().map(|p| {
-        Row::new(app.theme)
-            .put(Role::Text, "  ")
-            .put(Role::Strong, p)
-    }));
-    rows.push(Row::new(app.theme));
-    rows.push(Row::new(app.theme).put(Role::Dim, "It was sent to the terminal's clipboard."));
-    let keys = "Esc close  q leave";
-    let inner = frame(app, ("Approved", keys), (width, rows.len()), (area, buffer));
-    draw_rows(app, rows, inner, buffer);
 }

@@ -7,7 +7,7 @@ use crate::model::review::{Need, needs};
 use crate::model::{Decision, Status};
 use crate::tui::Mode;
 use crate::tui::app::{App, LogMode, Overlay};
-use crate::tui::keymap::{self, Action, Pane};
+use crate::tui::keymap::{self, Action, Look, Pane};
 use crate::tui::layout::Class;
 use crate::tui::row::Row;
 use crate::tui::theme::Role;
@@ -290,9 +290,10 @@ pub(crate) fn hints(app: &App, area: Rect, buffer: &mut Buffer) {
         };
         let text = binding.hint();
         let (keys, word) = text.split_once(' ').unwrap_or((&text, ""));
-        let word = match action {
-            Action::Mark => mark_word(app),
-            _ => word,
+        let word = if action == Action::Mark {
+            mark_word(app)
+        } else {
+            word
         };
         let hint = Row::new(app.theme)
             .put(Role::Key, keys)
@@ -316,7 +317,7 @@ fn mark_word(app: &App) -> &'static str {
 
 /// The keys that do something here, the most useful first.
 fn hint_actions(app: &App) -> Vec<Action> {
-    let mut actions = vec![Action::Help];
+    let mut actions = vec![Action::Look(Look::Help)];
     let decided = app.run.decision;
     if app.run.is_busy() && app.is_live() {
         actions.push(Action::Stop);
@@ -342,9 +343,9 @@ fn hint_actions(app: &App) -> Vec<Action> {
         }
     }
     actions.extend(pane_actions(app));
-    actions.push(Action::Search);
-    actions.push(Action::Zoom);
-    actions.push(Action::NextPane);
+    actions.push(Action::Look(Look::Search));
+    actions.push(Action::Look(Look::Zoom));
+    actions.push(Action::Look(Look::NextPane));
     actions.push(Action::Quit);
     if app.run.is_busy() && app.is_live() {
         actions.retain(|a| *a != Action::Quit);
@@ -359,7 +360,7 @@ fn pane_actions(app: &App) -> Vec<Action> {
         Pane::Diff if app.shows_reasons() => {
             actions.push(Action::Down);
             if app.patch_wanted().is_some() {
-                actions.push(Action::Reasons);
+                actions.push(Action::Look(Look::Reasons));
             }
         }
         Pane::Diff => {
@@ -374,9 +375,9 @@ fn pane_actions(app: &App) -> Vec<Action> {
                 actions.push(Action::NextMark);
             }
             if app.has_reasons() {
-                actions.push(Action::Reasons);
+                actions.push(Action::Look(Look::Reasons));
             }
-            actions.push(Action::Wrap);
+            actions.push(Action::Look(Look::Wrap));
         }
         Pane::Files | Pane::Checklist => {
             if may_mark {
@@ -387,9 +388,9 @@ fn pane_actions(app: &App) -> Vec<Action> {
         Pane::Plan => actions.extend([Action::Down, Action::Open]),
         Pane::Log => {
             if app.log_shown() != LogMode::List {
-                actions.push(Action::Back);
+                actions.push(Action::Look(Look::Back));
             }
-            actions.extend([Action::Open, Action::Down, Action::Follow]);
+            actions.extend([Action::Open, Action::Down, Action::Look(Look::Follow)]);
         }
         Pane::Comments => {
             if may_mark && !app.run.comments.is_empty() {

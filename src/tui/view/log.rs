@@ -99,16 +99,12 @@ fn command_row(app: &App, command: &CommandState, width: usize) -> Row {
     let started = app.run.started.unwrap_or(command.started);
     let at = words::clock(words::between(started, command.started) / 1_000);
     let (role, word) = words::command(command);
-    let (code, time) = match &command.end {
-        Some(end) => (
-            end.exit.code().to_string(),
-            words::duration(end.duration_ms),
-        ),
-        None => {
-            let running = words::between(command.started, app.now.wall);
-            (String::new(), words::duration(running))
-        }
+    let (code, time) = if let Some(end) = &command.end {
+        (end.exit.code().to_string(), end.duration_ms)
+    } else {
+        (String::new(), words::between(command.started, app.now.wall))
     };
+    let time = words::duration(time);
     let right = Row::new(app.theme).put(Role::Dim, summary(app, command));
     let row = Row::new(app.theme)
         .put(Role::Dim, format!("{at:>5} "))

@@ -15,6 +15,7 @@ use crate::tui::layout::Class;
 use crate::tui::row::{Row, wrap};
 use crate::tui::theme::Role;
 
+pub(crate) mod approval;
 pub(crate) mod checklist;
 pub(crate) mod comments;
 pub(crate) mod dialogs;

@@ -48,11 +48,10 @@ pub(super) fn count(number: usize, one: &str, many: &str) -> String {
 /// The state of a phase in four columns.
 pub(super) fn phase(state: Option<&PhaseState>) -> (Role, &'static str) {
     match state.map(|s| s.outcome) {
-        None => (Role::Dim, "[--]"),
+        None | Some(Some(PhaseOutcome::Skipped)) => (Role::Dim, "[--]"),
         Some(None) => (Role::Running, "[>>]"),
         Some(Some(PhaseOutcome::Done)) => (Role::Ok, "[ok]"),
         Some(Some(PhaseOutcome::Failed)) => (Role::Bad, "[!!]"),
-        Some(Some(PhaseOutcome::Skipped)) => (Role::Dim, "[--]"),
     }
 }
 
