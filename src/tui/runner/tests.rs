@@ -127,6 +127,26 @@ impl Pty {
         self.wait_until(text, |screen| screen.contents().contains(text));
     }
 
+    /// Presses a key until `shown` is there; `harmless` is a key that only clears the message.
+    fn insist(&mut self, key: &str, shown: &str, harmless: &str) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            self.keys(key);
+            self.wait_until(shown, |screen| {
+                let text = screen.contents();
+                text.contains(shown) || text.contains("ignored: that")
+            });
+            if self.parser.screen().contents().contains(shown) {
+                return;
+            }
+            assert!(Instant::now() < end, "{shown} does not come");
+            self.keys(harmless);
+            self.wait_until("the message goes", |screen| {
+                !screen.contents().contains("ignored: that")
+            });
+        }
+    }
+
     fn keys(&mut self, keys: &str) {
         let writer = self.writer.as_mut().unwrap();
         writer.write_all(keys.as_bytes()).unwrap();
@@ -140,42 +160,11 @@ fn a_reviewer_approves_and_leaves_on_a_real_terminal() {
     pty.wait_for("A approves: nothing is missing");
     pty.wait_for("return int(a) + int(b)");
     assert!(pty.parser.screen().alternate_screen());
-    // The guard asks for a human's pace: the key is pressed until the dialog opens, then typed
-    // until the four characters are taken.
-    let end = Instant::now() + PATIENCE;
-    while !pty
-        .parser
-        .screen()
-        .contents()
-        .contains("Approve this exact change?")
-    {
-        assert!(Instant::now() < end);
-        pty.keys("A");
-        pty.wait_until("an answer to A", |s| {
-            let text = s.contents();
-            text.contains("Approve this") || text.contains("ignored")
-        });
-        pty.keys("j");
-        pty.wait_until("the message goes", |s| {
-            !s.contents().contains("ignored: that")
-        });
-    }
-    for (typed, shown) in [("5", "[5___]"), ("c", "[5c__]"), ("0", "[5c0_]")] {
-        while !pty.parser.screen().contents().contains(shown) {
-            assert!(Instant::now() < end);
-            pty.keys(typed);
-            pty.wait_until("an answer to a character", |s| {
-                let text = s.contents();
-                text.contains(shown) || text.contains("ignored")
-            });
-            if !pty.parser.screen().contents().contains(shown) {
-                pty.keys(" ");
-                pty.wait_until("the message goes", |s| {
-                    !s.contents().contains("ignored: that")
-                });
-            }
-        }
-    }
+    // The guard asks for a human's pace: a key that came too early is pressed again.
+    pty.insist("A", "Approve this exact change?", "j");
+    pty.insist("5", "[5___]", " ");
+    pty.insist("c", "[5c__]", " ");
+    pty.insist("0", "[5c0_]", " ");
     pty.keys("d");
     pty.wait_for("approving");
     pty.keys("q");
