@@ -18,6 +18,7 @@ pub mod error;
 pub mod pipeline;
 
 pub mod headless;
+pub mod tui;
 
 pub mod config;
 

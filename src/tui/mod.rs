@@ -9,7 +9,8 @@ use std::path::PathBuf;
 
 use tokio::sync::mpsc;
 
-use crate::model::{CommandId, Event, ReviewCommand, RunState};
+use crate::model::{ReviewCommand, RunState};
+pub use crate::pipeline::Update;
 
 mod app;
 mod diff;
@@ -26,22 +27,6 @@ mod terminal;
 mod theme;
 mod update;
 mod view;
-
-/// What reaches the screen from the pipeline.
-#[derive(Clone, Debug)]
-pub enum Update {
-    /// Something happened and is recorded.
-    Event(Box<Event>),
-    /// The output file of a command grew.
-    Output {
-        /// Which command.
-        command: CommandId,
-        /// The size of its output file, in bytes.
-        bytes: u64,
-    },
-    /// The run is recorded and milton ends: the screen leaves at once.
-    Closed,
-}
 
 /// Whether the reviewer may decide.
 #[derive(Clone, Debug, PartialEq, Eq)]
