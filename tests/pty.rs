@@ -9,6 +9,7 @@
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,7 @@ struct Terminal {
     writer: Box<dyn std::io::Write + Send>,
     screen: Arc<Mutex<vt100::Parser>>,
     raw: Arc<Mutex<Vec<u8>>>,
+    closing: Arc<AtomicBool>,
 }
 
 /// A hermetic place: a repository of one commit and a patch for it.
@@ -134,15 +136,24 @@ impl Place {
         command.env("MILTON_STATE_DIR", self.path("state"));
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
-        let screen = Arc::new(Mutex::new(vt100::Parser::new(rows, columns, 0)));
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(
+            rows.try_into().unwrap(),
+            columns.try_into().unwrap(),
+            0,
+        )));
         let raw = Arc::new(Mutex::new(Vec::new()));
         let mut reader = pair.master.try_clone_reader().unwrap();
-        let (feed, keep) = (screen.clone(), raw.clone());
+        let closing = Arc::new(AtomicBool::new(false));
+        let (feed, keep, stop) = (screen.clone(), raw.clone(), closing.clone());
         std::thread::spawn(move || {
             let mut buffer = [0; 65536];
             while let Ok(read @ 1..) = reader.read(&mut buffer) {
                 feed.lock().unwrap().process(&buffer[..read]);
                 keep.lock().unwrap().extend_from_slice(&buffer[..read]);
+                // The reader holds the terminal open too.
+                if stop.load(Ordering::SeqCst) {
+                    break;
+                }
             }
         });
         let writer = pair.master.take_writer().unwrap();
@@ -152,6 +163,7 @@ impl Place {
             writer,
             screen,
             raw,
+            closing,
         }
     }
 
@@ -386,7 +398,7 @@ fn the_screen_follows_a_resize_down_to_nothing_and_back() {
             .lock()
             .unwrap()
             .screen_mut()
-            .set_size(rows, columns);
+            .set_size(rows.try_into().unwrap(), columns.try_into().unwrap());
         terminal
             .master
             .resize(PtySize {
@@ -428,18 +440,24 @@ fn a_closed_terminal_ends_the_run_with_its_evidence() {
         master,
         mut child,
         writer,
+        closing,
         ..
     } = terminal;
+    closing.store(true, Ordering::SeqCst);
     drop(writer);
     drop(master);
     let begun = Instant::now();
-    while child.try_wait().unwrap().is_none() {
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
         assert!(
             begun.elapsed() < Duration::from_secs(60),
             "milton outlives its terminal"
         );
         std::thread::sleep(Duration::from_millis(20));
-    }
+    };
+    assert_eq!(status.exit_code(), 143, "{status:?}");
     let runs = std::fs::read_dir(place.path("state/runs"))
         .unwrap()
         .next()

@@ -14,12 +14,18 @@ pub(super) fn print(content: &str) -> Result<(), Failure> {
     let written = out.write_all(content.as_bytes()).and_then(|()| out.flush());
     match written {
         Ok(()) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) if is_gone(&error) => Ok(()),
         Err(error) => Err(Failure::usage(
             format!("cannot write to standard output: {error}"),
             "make room, or send the output elsewhere",
         )),
     }
+}
+
+/// Whether nobody can read any more: the pipe's other end is closed, or the terminal is gone.
+fn is_gone(error: &std::io::Error) -> bool {
+    let terminal_gone = rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::IO);
+    terminal_gone || error.kind() == std::io::ErrorKind::BrokenPipe
 }
 
 /// Prints a failure: what happened, more lines, what to do next.

@@ -455,8 +455,19 @@ impl RunState {
         self.commands.iter().rfind(|c| c.end.is_none())
     }
 
-    /// The last command with this program and arguments.
+    /// The last command that ran what the plan names so. A test runner is asked for its report by
+    /// arguments behind the plan's own, and pytest may be started as a module of its Python.
     pub fn command_of(&self, argv: &[String]) -> Option<&CommandState> {
-        self.commands.iter().rfind(|c| c.start.argv == argv)
+        let tail = argv.get(1..).unwrap_or_default();
+        let is_module = |ran: &[String]| match ran {
+            [_, dash, module, rest @ ..] => {
+                dash == "-m" && argv.first() == Some(module) && rest.starts_with(tail)
+            }
+            [] | [_] | [_, _] => false,
+        };
+        self.commands.iter().rfind(|command| {
+            let ran = &command.start.argv;
+            ran.starts_with(argv) || is_module(ran)
+        })
     }
 }

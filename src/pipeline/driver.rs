@@ -243,7 +243,8 @@ impl Driver {
 
     pub(super) fn take_command(&mut self, command: ReviewCommand) {
         if command == ReviewCommand::Stop && machine::is_running(self.machine.stage) {
-            self.signal = Some(Signal::Interrupt);
+            // A signal that came first says more than the screen that ended because of it.
+            self.signal.get_or_insert(Signal::Interrupt);
         }
         self.feed(Input::Human(command));
     }

@@ -33,7 +33,9 @@ pub(super) async fn run(
     mut updates: mpsc::Receiver<Update>,
     commands: mpsc::Sender<ReviewCommand>,
 ) -> Result<Outcome, Error> {
-    if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
+    // Keys come from the controlling terminal where standard input brings the proposal.
+    let has_keys = std::io::stdin().is_terminal() || std::fs::File::open("/dev/tty").is_ok();
+    if !has_keys || !std::io::stdout().is_terminal() {
         return Err(Error::NoTerminal);
     }
     // Under NO_COLOR crossterm writes empty colour parameters, which reset bold and reverse too.

@@ -2,6 +2,7 @@
 //! (return, error, panic).
 
 use std::io::{self, Write};
+use std::mem::ManuallyDrop;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -39,7 +40,9 @@ static HOOK: Once = Once::new();
 
 /// The terminal, taken over. Dropping it gives it back.
 pub(crate) struct Taken<W: Write> {
-    terminal: Terminal<CrosstermBackend<W>>,
+    /// Never dropped by itself: ratatui's own drop prints to standard error when the cursor cannot be
+    /// shown, and printing panics where standard error is the terminal that is gone.
+    terminal: ManuallyDrop<Terminal<CrosstermBackend<W>>>,
     raw: Raw,
 }
 
@@ -58,7 +61,10 @@ impl<W: Write> Taken<W> {
                 },
             },
         )?;
-        let mut taken = Self { terminal, raw };
+        let mut taken = Self {
+            terminal: ManuallyDrop::new(terminal),
+            raw,
+        };
         if raw == Raw::On {
             HOOK.call_once(restore_on_panic);
             enable_raw_mode()?;
