@@ -16,6 +16,7 @@ mod app;
 mod diff;
 #[cfg(test)]
 mod fixture;
+mod input;
 mod jobs;
 mod keymap;
 mod layout;

@@ -4,14 +4,14 @@
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
-use crossterm::event::{Event as Input, EventStream};
-use futures_util::{FutureExt as _, StreamExt as _};
+use crossterm::event::Event as Input;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use crate::model::{Digest, ReviewCommand};
 use crate::tui::app::{App, Now};
 use crate::tui::diff::{self, Diff};
+use crate::tui::input::{Inputs, terminal_is_gone};
 use crate::tui::jobs::Job;
 use crate::tui::terminal::{Mouse, Raw, Taken};
 use crate::tui::update::{Effect, Msg, settle, update};
@@ -44,7 +44,7 @@ pub(super) async fn run(
     // At most one job of each of three kinds is under way, so this is never full.
     let (done, mut finished) = mpsc::channel(8);
     let mut screen = Screen::open(session, commands, done)?;
-    let mut inputs = EventStream::new();
+    let mut inputs = Inputs::open()?;
     let mut updates_open = true;
     let mut second = tokio::time::interval(SECOND);
     second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
@@ -54,7 +54,7 @@ pub(super) async fn run(
             return Ok(Outcome::Left);
         };
         tokio::select! {
-            input = inputs.next() => screen.inputs(input, &mut inputs),
+            input = inputs.next() => screen.inputs(input),
             first = updates.recv(), if updates_open => {
                 updates_open = first.is_some();
                 screen.updates(first, &mut updates);
@@ -129,20 +129,12 @@ impl Screen {
         Ok(None)
     }
 
-    /// Takes a key or whatever else the terminal reports, and all that came with it.
-    fn inputs(&mut self, first: Option<std::io::Result<Input>>, more: &mut EventStream) {
-        let mut next = first;
-        for _ in 0..BATCH {
-            let Some(Ok(input)) = next else {
-                // The end of the input: nobody can decide anything any more.
-                self.outcome = Some(Outcome::Left);
-                return;
-            };
-            self.input(input);
-            match more.next().now_or_never() {
-                Some(another) => next = another,
-                None => return,
-            }
+    /// Takes what the terminal reports; `None` is its end.
+    fn inputs(&mut self, inputs: Option<Vec<Input>>) {
+        match inputs {
+            Some(inputs) => inputs.into_iter().for_each(|input| self.input(input)),
+            // Nobody can decide anything any more.
+            None => self.outcome = Some(Outcome::Left),
         }
     }
 
@@ -204,17 +196,6 @@ fn now() -> Now {
         instant: Instant::now(),
         wall: Timestamp::now(),
     }
-}
-
-/// Whether the terminal was closed under us. Reading from it would give an endless end of file.
-#[cfg(unix)]
-fn terminal_is_gone() -> bool {
-    rustix::termios::tcgetattr(std::io::stdin()).is_err()
-}
-
-#[cfg(not(unix))]
-fn terminal_is_gone() -> bool {
-    false
 }
 
 /// Does a job, on a thread where waiting is allowed.

@@ -67,7 +67,7 @@ struct Pty {
     bytes: Receiver<Vec<u8>>,
     writer: Option<Box<dyn std::io::Write + Send>>,
     child: Box<dyn portable_pty::Child + Send + Sync>,
-    _master: Box<dyn portable_pty::MasterPty + Send>,
+    master: Box<dyn portable_pty::MasterPty + Send>,
 }
 
 impl Pty {
@@ -107,7 +107,7 @@ impl Pty {
             bytes,
             writer,
             child,
-            _master: pair.master,
+            master: pair.master,
         }
     }
 
@@ -201,7 +201,7 @@ fn no_color_keeps_bold_and_reverse_and_prints_no_colour() {
     let mut writer = pty.writer.take().unwrap();
     writer.write_all(b"2").unwrap();
     drop(writer);
-    drop(pty._master);
+    drop(pty.master);
     let end = Instant::now() + PATIENCE;
     while child.try_wait().unwrap().is_none() {
         assert!(Instant::now() < end, "it spins without a terminal");
