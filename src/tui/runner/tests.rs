@@ -39,10 +39,10 @@ async fn show(story: Story, no_color: bool) {
     let outcome = crate::tui::run(session, updates, commands).await.unwrap();
     let mut words: Vec<String> = Vec::new();
     while let Ok(command) = sent.try_recv() {
-        words.push(match command {
-            ReviewCommand::Approve { typed, .. } => format!("approve {typed}"),
-            ReviewCommand::Leave => "leave".to_owned(),
-            other => format!("{other:?}"),
+        words.push(if let ReviewCommand::Approve { typed, .. } = command {
+            format!("approve {typed}")
+        } else {
+            format!("{command:?}").to_lowercase()
         });
     }
     println!("ended {outcome:?}: {}", words.join(", "));
