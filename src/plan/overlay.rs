@@ -80,18 +80,21 @@ impl Slot {
         stat
     }
 
-    /// The file as proposed. Where an edit failed, what it would have brought stands in for the
-    /// content: the policy can judge that, and nobody commits it.
+    /// The file as proposed. Where an edit failed, the lines that it would have brought stand behind
+    /// what is there: the policy can judge them, counts nothing as removed that is not, and nobody
+    /// commits it.
     fn after(&mut self) -> Option<FileState> {
         if self.unapplied.is_empty() {
             return self.now.take();
         }
-        let kept = self.now.as_ref().map(|state| state.mode);
-        let content = std::mem::take(&mut self.unapplied);
-        Some(FileState::proposed(
-            kept.unwrap_or(FileMode::Regular),
-            content,
-        ))
+        let now = self.now.take();
+        let mode = now.as_ref().map_or(FileMode::Regular, |state| state.mode);
+        let mut content = now.map_or_else(Vec::new, |state| state.bytes().to_vec());
+        if !content.is_empty() && !content.ends_with(b"\n") {
+            content.push(b'\n');
+        }
+        content.append(&mut self.unapplied);
+        Some(FileState::proposed(mode, content))
     }
 
     fn is_changed(&self) -> bool {

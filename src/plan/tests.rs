@@ -460,7 +460,7 @@ fn one_failing_edit_does_not_hide_the_next() {
     );
     assert_eq!(draft.failures.len(), 1, "{:?}", draft.failures);
     let file = &draft.changes.files[0];
-    assert_eq!(lossy(file.after.as_ref().unwrap().bytes()), "AKIA");
+    assert_eq!(lossy(file.after.as_ref().unwrap().bytes()), "one\n2\nAKIA");
     assert_eq!((file.lines.added, file.lines.removed), (2, 2));
 }
 
