@@ -4,6 +4,8 @@
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::string_slice,
     reason = "test helpers"
 )]
 
@@ -13,12 +15,12 @@ use std::process::Command;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use milton::error::{Failure, Signal};
+use milton::error::Failure;
 use milton::exec::{self, CommandSpec, StopSignal, View};
 use milton::git::{self, Base, Built, CommitMessage, DiffText, ExportSummary};
 use milton::model::{
-    BaseTree, ChangeSet, Decision, Event, EventKind, Oid, Phase, ReviewCommand, RunId, RunState,
-    Status, TestOutcome, WorkBranch,
+    BaseTree, ChangeSet, Decision, Event, EventKind, ItemId, Oid, Phase, ReviewCommand, RunId,
+    RunState, Status, TestOutcome, WorkBranch,
 };
 use milton::pipeline::driver::{Driver, HumanPolicy, Job, Ports, ProposalText, RunEnd, Wires};
 use milton::pipeline::fallback::PrivateCheckout;
@@ -96,6 +98,13 @@ impl Place {
 const TEST: &str =
     "printf '<testsuite tests=\"1\"><testcase name=\"t\"/></testsuite>' > \"$MILTON_JUNIT_XML\"";
 
+/// The ports of one test.
+struct Parts {
+    git: Box<dyn Git>,
+    sandbox: Arc<dyn Sandbox>,
+    journal: Box<dyn Journal>,
+}
+
 fn run(
     git: Box<dyn Git>,
     sandbox: Arc<dyn Sandbox>,
@@ -107,60 +116,76 @@ fn run(
         proposal: ProposalText::Patch(PATCH.as_bytes().to_vec()),
         topic: Some("x".to_owned()),
         base: None,
-        test: Some(vec!["sh".to_owned(), "-c".to_owned(), TEST.to_owned()]),
+        test: Some(["sh", "-c", TEST].map(str::to_owned).to_vec()),
     };
     let run = RunState::new(journal.run().clone());
-    drive(
+    let parts = Parts {
         git,
         sandbox,
         journal,
-        run,
-        State::new(Attendance::Headless),
-        Some(job),
-        Vec::new(),
-    )
+    };
+    let machine = State::new(Attendance::Headless);
+    in_runtime(async {
+        let (driver, commands) = driver(parts, run, machine);
+        drop(commands);
+        driver.run(job).await
+    })
 }
 
-fn drive(
-    git: Box<dyn Git>,
-    sandbox: Arc<dyn Sandbox>,
-    journal: Box<dyn Journal>,
-    run: RunState,
-    machine: State,
-    job: Option<Job>,
-    commands: Vec<ReviewCommand>,
-) -> Result<RunEnd, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        let (updates, _nobody) = mpsc::channel(4);
-        let (commands_in, commands_out) = mpsc::channel(16);
-        let (_signals_in, signals): (mpsc::Sender<Signal>, _) = mpsc::channel(1);
+/// Opens a recorded run again and gives these commands.
+fn review(parts: Parts, commands: Vec<ReviewCommand>) -> RunState {
+    let store_state = RunState::replay(&record_of(&*parts.journal)).unwrap();
+    let machine = State::reviewing(Status::Success, store_state.decision, true);
+    in_runtime(async {
+        let (driver, channel) = driver(parts, store_state, machine);
         for command in commands {
-            commands_in.send(command).await.unwrap();
+            channel.send(command).await.unwrap();
         }
-        drop(commands_in);
-        drop(_nobody);
-        let ports = Ports {
-            git,
-            sandbox,
-            journal,
-            clock: Arc::new(SystemClock),
-        };
-        let wires = Wires {
-            updates,
-            commands: commands_out,
-            signals,
-        };
-        let driver = Driver::new(ports, HumanPolicy::default(), wires, run, machine);
-        match job {
-            Some(job) => driver.run(job).await,
-            None => driver.review().await,
-        }
+        drop(channel);
+        driver.review().await
     })
+    .unwrap()
+    .run
+}
+
+fn record_of(journal: &dyn Journal) -> Vec<Event> {
+    let state = journal.folder();
+    let state = state.parent().unwrap().parent().unwrap();
+    let store = Store::open(state, &[]).unwrap();
+    store.folder(journal.run()).events().unwrap()
+}
+
+fn in_runtime<T>(work: impl Future<Output = T>) -> T {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(work)
+}
+
+fn driver(parts: Parts, run: RunState, machine: State) -> (Driver, mpsc::Sender<ReviewCommand>) {
+    let Parts {
+        git,
+        sandbox,
+        journal,
+    } = parts;
+    // Nobody watches: the driver goes on without.
+    let (updates, _) = mpsc::channel(4);
+    let (sender, commands) = mpsc::channel(16);
+    let (_, signals) = mpsc::channel(1);
+    let ports = Ports {
+        git,
+        sandbox,
+        journal,
+        clock: Arc::new(SystemClock),
+    };
+    let wires = Wires {
+        updates,
+        commands,
+        signals,
+    };
+    (
+        Driver::new(ports, HumanPolicy::default(), wires, run, machine),
+        sender,
+    )
 }
 
 fn real_sandbox() -> Arc<dyn Sandbox> {
@@ -452,7 +477,7 @@ fn a_sandbox_that_cannot_be_made_runs_nothing() {
         .run
         .checklist
         .iter()
-        .find(|item| item.id == milton::model::ItemId::TestsPass)
+        .find(|item| item.id == ItemId::TestsPass)
         .unwrap();
     assert!(!item.ticked);
 }
@@ -460,142 +485,118 @@ fn a_sandbox_that_cannot_be_made_runs_nothing() {
 #[test]
 fn an_abandon_that_git_refuses_changes_nothing_and_says_so() {
     let place = Place::new();
-    let first = run(
-        Box::new(place.real_git()),
-        real_sandbox(),
-        Box::new(place.writer()),
-    )
-    .unwrap()
-    .run;
-    let store = Store::open(
-        &place.root.path().canonicalize().unwrap().join("state"),
-        &[place.repo()],
-    )
-    .unwrap();
-    let writer = store.reopen(&first.run).unwrap();
-    let machine = State::reviewing(Status::Success, Decision::Pending, true);
-    let git = BrokenGit {
-        inner: place.real_git(),
-        broken: "abandon",
+    let first = place.finished_run();
+    let parts = Parts {
+        git: Box::new(BrokenGit {
+            inner: place.real_git(),
+            broken: "abandon",
+        }),
+        ..place.parts(&first)
     };
-    let end = drive(
-        Box::new(git),
-        real_sandbox(),
-        Box::new(writer),
-        first,
-        machine,
-        None,
-        vec![ReviewCommand::Abandon],
-    )
-    .unwrap();
-    assert_eq!(end.run.decision, Decision::Pending);
-    assert!(
-        end.run
-            .notices
-            .iter()
-            .any(|(text, _)| text.contains("the disk caught fire")),
-        "{:?}",
-        end.run.notices
-    );
+    let run = review(parts, vec![ReviewCommand::Abandon]);
+    assert_eq!(run.decision, Decision::Pending);
+    let said = |(text, _): &(String, String)| text.contains("the disk caught fire");
+    assert!(run.notices.iter().any(said), "{:?}", run.notices);
     assert!(place.branches().contains("self-upgrade/x"));
 }
 
-#[test]
-fn an_approval_is_void_when_anything_it_is_bound_to_changed() {
-    let place = Place::new();
-    let first = run(
-        Box::new(place.real_git()),
-        real_sandbox(),
-        Box::new(place.writer()),
-    )
-    .unwrap()
-    .run;
-    let tree = first.tree.clone().unwrap();
-    let everything = |run: &RunState| {
-        let mut commands: Vec<ReviewCommand> = Vec::new();
-        for item in [
-            milton::model::ItemId::NoSecrets,
-            milton::model::ItemId::Minimal,
-            milton::model::ItemId::Documentation,
-        ] {
-            commands.push(ReviewCommand::Toggle(item));
+impl Place {
+    /// The state of a run that succeeded.
+    fn finished_run(&self) -> RunState {
+        let git = Box::new(self.real_git());
+        run(git, real_sandbox(), Box::new(self.writer()))
+            .unwrap()
+            .run
+    }
+
+    /// Real ports on a recorded run.
+    fn parts(&self, recorded: &RunState) -> Parts {
+        let store = Store::open(&self.state(), &[self.repo()]).unwrap();
+        Parts {
+            git: Box::new(self.real_git()),
+            sandbox: real_sandbox(),
+            journal: Box::new(store.reopen(&recorded.run).unwrap()),
         }
-        commands.extend(run.changed_files.iter().map(|f| ReviewCommand::View {
-            path: f.path.clone(),
-            viewed: true,
-        }));
-        commands.extend(
-            (0..run.findings.len()).map(|n| ReviewCommand::ReadFinding(u32::try_from(n).unwrap())),
-        );
-        commands
-    };
-    let approve = |typed: &str| ReviewCommand::Approve {
-        tree: tree.clone(),
-        typed: typed.to_owned(),
-    };
-    let right = tree.as_str()[..4].to_owned();
-    let store = Store::open(
-        &place.root.path().canonicalize().unwrap().join("state"),
-        &[place.repo()],
-    )
-    .unwrap();
-    let again = |commands: Vec<ReviewCommand>| {
-        let writer = store.reopen(&first.run).unwrap();
-        let run = writer.folder().state().unwrap();
-        let machine = State::reviewing(Status::Success, run.decision, true);
-        drive(
-            Box::new(place.real_git()),
-            real_sandbox(),
-            Box::new(writer),
-            run,
-            machine,
-            None,
-            commands,
-        )
-        .unwrap()
-        .run
-    };
+    }
+
+    /// What a reviewer types into the approval dialog, after everything else was done.
+    fn approve(&self, run: &RunState, typed: &str) -> RunState {
+        let approve = ReviewCommand::Approve {
+            tree: run.tree.clone().unwrap(),
+            typed: typed.to_owned(),
+        };
+        review(self.parts(run), vec![approve])
+    }
+}
+
+/// Ticks, marks and reads everything that approval asks for.
+fn everything(run: &RunState) -> Vec<ReviewCommand> {
+    let human = [ItemId::NoSecrets, ItemId::Minimal, ItemId::Documentation];
+    let ticks = human.map(ReviewCommand::Toggle);
+    let views = run.changed_files.iter().map(|file| ReviewCommand::View {
+        path: file.path.clone(),
+        viewed: true,
+    });
+    let findings = u32::try_from(run.findings.len()).unwrap();
+    let reads = (0..findings).map(ReviewCommand::ReadFinding);
+    ticks.into_iter().chain(views).chain(reads).collect()
+}
+
+fn right(run: &RunState) -> &str {
+    &run.tree.as_ref().unwrap().as_str()[..4]
+}
+
+#[test]
+fn an_approval_needs_every_item_and_the_trees_own_characters() {
+    let place = Place::new();
+    let run = place.finished_run();
+    let early = place.approve(&run, right(&run));
+    assert_eq!(early.decision, Decision::Pending, "items are open");
+    review(place.parts(&run), everything(&run));
+    assert_eq!(place.approve(&run, "zzzz").decision, Decision::Pending);
+    let approved = place.approve(&run, right(&run));
     assert_eq!(
-        again(vec![approve(&right)]).decision,
-        Decision::Pending,
-        "items are open"
+        approved.decision,
+        Decision::Approved,
+        "{:?}",
+        approved.notices
     );
-    let mut commands = everything(&first);
-    commands.push(approve("zzzz"));
-    assert_eq!(
-        again(commands).decision,
-        Decision::Pending,
-        "wrong characters"
-    );
-    // Somebody moves the branch.
-    let tip = place.git(&["rev-parse", "self-upgrade/x"]);
-    place.git(&["branch", "-f", "self-upgrade/x", "main"]);
-    assert_eq!(
-        again(vec![approve(&right)]).decision,
-        Decision::Pending,
-        "the branch moved"
-    );
-    place.git(&["branch", "-f", "self-upgrade/x", &tip]);
-    // Somebody touches the recorded test output.
-    let log = store.folder(&first.run).path("output");
-    let log = std::fs::read_dir(log)
-        .unwrap()
-        .map(|e| e.unwrap().path())
-        .find(|p| p.extension().is_some_and(|e| e == "log"))
-        .unwrap();
-    std::fs::write(&log, "999 passed\n").unwrap();
-    assert_eq!(
-        again(vec![approve(&right)]).decision,
-        Decision::Pending,
-        "the log changed"
-    );
-    std::fs::write(&log, "").unwrap();
-    let run = again(vec![approve(&right)]);
-    assert_eq!(run.decision, Decision::Approved, "{:?}", run.notices);
-    assert!(run.merge_command.unwrap().contains(&tip));
+    let commit = run.commit.unwrap();
+    let command = approved.merge_command.unwrap();
+    assert!(command.contains(commit.as_str()), "{command}");
     assert_ne!(
         place.git(&["rev-parse", "main"]),
-        tip,
+        commit.as_str(),
         "milton never merges"
+    );
+    place.git(&["checkout", "-q", "main"]);
+    let merged = Command::new("sh").args(["-c", &command]).output().unwrap();
+    assert!(
+        merged.status.success(),
+        "the printed command works: {merged:?}"
+    );
+}
+
+#[test]
+fn an_approval_is_void_when_the_branch_or_the_test_log_changed() {
+    let place = Place::new();
+    let run = place.finished_run();
+    review(place.parts(&run), everything(&run));
+    let tip = place.git(&["rev-parse", "self-upgrade/x"]);
+    place.git(&["branch", "-f", "self-upgrade/x", "main"]);
+    assert_eq!(place.approve(&run, right(&run)).decision, Decision::Pending);
+    place.git(&["branch", "-f", "self-upgrade/x", &tip]);
+    let journal = place.parts(&run).journal;
+    let log = journal
+        .folder()
+        .join(run.commands.last().unwrap().start.output.as_ref().unwrap());
+    drop(journal);
+    let honest = std::fs::read(&log).unwrap();
+    std::fs::write(&log, "999 passed\n").unwrap();
+    assert_eq!(place.approve(&run, right(&run)).decision, Decision::Pending);
+    std::fs::write(&log, honest).unwrap();
+    assert_eq!(
+        place.approve(&run, right(&run)).decision,
+        Decision::Approved
     );
 }

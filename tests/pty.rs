@@ -2,7 +2,10 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::string_slice,
     reason = "test helpers"
 )]
 
@@ -146,7 +149,7 @@ impl Place {
         let closing = Arc::new(AtomicBool::new(false));
         let (feed, keep, stop) = (screen.clone(), raw.clone(), closing.clone());
         std::thread::spawn(move || {
-            let mut buffer = [0; 65536];
+            let mut buffer = [0; 8192];
             while let Ok(read @ 1..) = reader.read(&mut buffer) {
                 feed.lock().unwrap().process(&buffer[..read]);
                 keep.lock().unwrap().extend_from_slice(&buffer[..read]);

@@ -39,7 +39,7 @@ pub(super) fn check(
         // Paths, branches and commands can be judged anywhere.
         None => sources::repository(settings, None).ok(),
     };
-    let scene = Scene::open(repository)?;
+    let scene = Scene::open(repository);
     let human = sources::human_policy(settings)?;
     let verdict = match scene.policy(&human)? {
         Ok(policy) => judge(settings, &policy, &scene, &arguments.subject)?,
@@ -161,12 +161,12 @@ pub(super) struct Scene {
 
 impl Scene {
     /// Looks at the repository, if there is one.
-    pub(super) fn open(repository: Option<git::Repository>) -> Result<Self, Failure> {
+    pub(super) fn open(repository: Option<git::Repository>) -> Self {
         // A repository without commits has no base; what can be judged without one still is.
         let base = repository
             .as_ref()
             .and_then(|repository| repository.resolve_base(None).ok());
-        Ok(Self { repository, base })
+        Self { repository, base }
     }
 
     fn tree(&self) -> Result<Box<dyn BaseTree + '_>, Failure> {

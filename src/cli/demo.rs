@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::cli::arguments::{DemoArguments, OutputFormat};
-use crate::cli::session::{self, Viewing};
+use crate::cli::session::{self, Place, Viewing};
 use crate::cli::{output, sources};
 use crate::config::Settings;
 use crate::error::Failure;
@@ -36,7 +36,7 @@ pub(super) fn demo(settings: &Settings, arguments: &DemoArguments) -> Result<u8,
     git::create_repository(&project, &FILES, "Invoice totals")
         .map_err(|error| Failure::run(Status::GitError, error.to_string(), error.hint()))?;
     let repository = sources::repository(settings, Some(&project))?;
-    let store = Store::open(&place.join("runs"), &[project.clone()])
+    let store = Store::open(&place.join("runs"), std::slice::from_ref(&project))
         .map_err(|e| session::record_failure(&e))?;
     let test = test_command(settings)?;
     let job = Job {
@@ -54,7 +54,12 @@ pub(super) fn demo(settings: &Settings, arguments: &DemoArguments) -> Result<u8,
         OutputFormat::Human,
         arguments.screen,
     );
-    let code = session::start(settings, &store, repository, human, job, view)?;
+    let here = Place {
+        repository,
+        store,
+        human,
+    };
+    let code = session::start(settings, here, job, view)?;
     output::print(&format!(
         "the demo project is {project}, its runs are in {runs}\n\
          open it again: MILTON_STATE_DIR={runs} milton --repo {project} review\n\
@@ -71,7 +76,7 @@ fn make_place() -> Result<PathBuf, Failure> {
     tempfile::Builder::new()
         .prefix("milton-demo-")
         .tempdir()
-        .map(|dir| dir.keep())
+        .map(tempfile::TempDir::keep)
         .and_then(|dir| dir.canonicalize())
         .map_err(|error| {
             Failure::usage(

@@ -227,7 +227,7 @@ fn try_command(
         output_limit: 1 << 20,
     };
     let (progress, _nobody) = tokio::sync::watch::channel(0);
-    let finished = crate::cli::session::runtime()?
+    let finished = crate::cli::wiring::runtime()?
         .block_on(Supervisor::new(settings.program.clone()).run(
             spec,
             &progress,

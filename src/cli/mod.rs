@@ -4,11 +4,13 @@ mod arguments;
 mod check;
 mod demo;
 mod doctor;
+mod farewell;
 mod inspect;
 mod output;
 mod policy;
 mod session;
 mod sources;
+mod wiring;
 
 use std::process::ExitCode;
 

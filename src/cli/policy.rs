@@ -21,7 +21,7 @@ pub(super) fn policy(
         None => sources::repository(settings, None).ok(),
     };
     let human = sources::human_policy(settings)?;
-    let policy = Scene::open(repository)?
+    let policy = Scene::open(repository)
         .policy(&human)?
         .map_err(|violation| {
             Failure::run(
@@ -57,9 +57,10 @@ fn shown(policy: &Policy) -> String {
         .iter()
         .map(|o| format!("{} ({})", o.label(), o.source))
         .collect();
-    lines.push(match overrides.is_empty() {
-        true => "overrides: none".to_owned(),
-        false => format!("overrides: {}", overrides.join(", ")),
+    lines.push(if overrides.is_empty() {
+        "overrides: none".to_owned()
+    } else {
+        format!("overrides: {}", overrides.join(", "))
     });
     lines.push(String::new());
     for rule in policy.rules() {

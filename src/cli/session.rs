@@ -1,30 +1,24 @@
 //! Runs and reviews: wiring driver, screen and printer together.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use crate::cli::arguments::{OutputFormat, ReviewArguments, RunArguments, ScreenArguments};
+use crate::cli::farewell::farewell;
+use crate::cli::wiring::{COMMANDS, UPDATES, joined, listen_for_signals, ports, runtime, wires};
 use crate::cli::{inspect, output, sources};
 use crate::config::Settings;
 use crate::error::{Failure, Signal, review_code, status_code};
+use crate::git;
 use crate::headless::{self, Printer};
 use crate::model::{Decision, ReviewCommand, RunState, Status};
 use crate::pipeline::Update;
-use crate::pipeline::driver::{Driver, Job, Ports, RunEnd, Wires};
-use crate::pipeline::fallback::PrivateCheckout;
+use crate::pipeline::driver::{Driver, HumanPolicy, Job, RunEnd};
 use crate::pipeline::machine::{Attendance, State};
-use crate::pipeline::ports::SystemClock;
 use crate::record::{self, RunFolder, Store, Writer};
 use crate::tui;
-use crate::{git, text};
 
-/// Events wait here when the screen is busy drawing; then the driver waits too.
-const UPDATES: usize = 256;
-/// Commands wait here while a step is at work; the screen says "busy" when it is full.
-const COMMANDS: usize = 64;
 /// How often a run of another process is looked at.
 const FOLLOW_EVERY: std::time::Duration = std::time::Duration::from_millis(100);
 
@@ -57,7 +51,12 @@ pub(super) fn run(
         arguments.format,
         arguments.screen,
     );
-    start(settings, &store, repository, human, job, view)
+    let place = Place {
+        repository,
+        store,
+        human,
+    };
+    start(settings, place, job, view)
 }
 
 /// How a run is watched.
@@ -87,15 +86,25 @@ impl Viewing {
     }
 }
 
+/// Where a run happens, and under whose policy.
+pub(super) struct Place {
+    pub(super) repository: git::Repository,
+    pub(super) store: Store,
+    pub(super) human: HumanPolicy,
+}
+
 /// Starts a run and watches it to its end.
 pub(super) fn start(
     settings: &Settings,
-    store: &Store,
-    repository: git::Repository,
-    human: crate::pipeline::driver::HumanPolicy,
+    place: Place,
     job: Job,
     view: Viewing,
 ) -> Result<u8, Failure> {
+    let Place {
+        repository,
+        store,
+        human,
+    } = place;
     let writer = store
         .create(jiff::Timestamp::now())
         .map_err(|e| record_failure(&e))?;
@@ -118,7 +127,8 @@ pub(super) fn start(
         let driver = tokio::spawn(driver.run(job));
         let watched = match view {
             Viewing::Screen(screen) => {
-                watch_on_screen(settings, run, &folder, screen, ends.updates, ends.commands).await
+                let session = live_session(settings, run, &folder, screen);
+                watch_on_screen(session, ends.updates, ends.commands).await
             }
             Viewing::Lines(format) => {
                 drop(ends.commands);
@@ -179,8 +189,8 @@ fn review_live(
             machine,
         );
         let driver = tokio::spawn(driver.review());
-        let watched =
-            watch_on_screen(settings, run, &folder, screen, ends.updates, ends.commands).await;
+        let session = live_session(settings, run, &folder, screen);
+        let watched = watch_on_screen(session, ends.updates, ends.commands).await;
         let end = joined(driver.await)?;
         listener.abort();
         watched?;
@@ -328,100 +338,30 @@ fn decide(
     Ok(0)
 }
 
-struct Ends {
-    updates: mpsc::Receiver<Update>,
-    commands: mpsc::Sender<ReviewCommand>,
-    signals: mpsc::Sender<Signal>,
-}
-
-fn wires() -> (Wires, Ends) {
-    let (updates_in, updates) = mpsc::channel(UPDATES);
-    let (commands_in, commands) = mpsc::channel(COMMANDS);
-    // A handful of signals may wait; more of the same say nothing new.
-    let (signals_in, signals) = mpsc::channel(8);
-    (
-        Wires {
-            updates: updates_in,
-            commands,
-            signals,
-        },
-        Ends {
-            updates,
-            commands: commands_in,
-            signals: signals_in,
-        },
-    )
-}
-
-fn ports(settings: &Settings, repository: git::Repository, writer: Writer) -> Ports {
-    Ports {
-        git: Box::new(repository),
-        sandbox: Arc::new(PrivateCheckout::new(
-            settings.program.clone(),
-            settings.environment.clone(),
-        )),
-        journal: Box::new(writer),
-        clock: Arc::new(SystemClock),
-    }
-}
-
-pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(3)
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::internal(format!("cannot start the runtime: {error}")))
-}
-
-/// Turns SIGINT, SIGTERM and SIGHUP into messages for as long as the task lives.
-fn listen_for_signals(to: mpsc::Sender<Signal>) -> Result<tokio::task::JoinHandle<()>, Failure> {
-    let open = |kind| {
-        signal(kind).map_err(|e| Failure::internal(format!("cannot listen for signals: {e}")))
-    };
-    let mut interrupt = open(SignalKind::interrupt())?;
-    let mut terminate = open(SignalKind::terminate())?;
-    let mut hangup = open(SignalKind::hangup())?;
-    Ok(tokio::spawn(async move {
-        loop {
-            let signal = tokio::select! {
-                _ = interrupt.recv() => Signal::Interrupt,
-                _ = terminate.recv() => Signal::Terminate,
-                _ = hangup.recv() => Signal::Terminate,
-            };
-            // Full: the same was said already.
-            to.try_send(signal).ok();
-        }
-    }))
-}
-
-fn joined(
-    ended: Result<Result<RunEnd, Failure>, tokio::task::JoinError>,
-) -> Result<RunEnd, Failure> {
-    match ended {
-        Ok(end) => end,
-        Err(error) => Err(Failure::internal(format!("the run broke off: {error}"))),
-    }
-}
-
 async fn watch_on_screen(
-    settings: &Settings,
-    run: RunState,
-    folder: &RunFolder,
-    screen: ScreenArguments,
+    session: tui::Session,
     updates: mpsc::Receiver<Update>,
     commands: mpsc::Sender<ReviewCommand>,
 ) -> Result<(), Failure> {
-    let session = tui::Session {
-        run,
-        folder: folder.path(""),
-        mode: tui::Mode::Live,
-        settings: screen_settings(settings, screen),
-    };
     let leaving = commands.clone();
     let watched = tui::run(session, updates, commands).await;
     // Whatever ended the screen: a run that works is stopped, a review is kept for later.
     leaving.send(ReviewCommand::Stop).await.ok();
     watched.map(|_| ()).map_err(|e| screen_failure(&e))
+}
+
+fn live_session(
+    settings: &Settings,
+    run: RunState,
+    folder: &RunFolder,
+    screen: ScreenArguments,
+) -> tui::Session {
+    tui::Session {
+        run,
+        folder: folder.path(""),
+        mode: tui::Mode::Live,
+        settings: screen_settings(settings, screen),
+    }
 }
 
 fn screen_settings(settings: &Settings, screen: ScreenArguments) -> tui::ScreenSettings {
@@ -470,55 +410,8 @@ fn conclude(end: &RunEnd, folder: &RunFolder, view: Viewing) -> Result<u8, Failu
     }
 }
 
-fn farewell(run: &RunState, folder: &RunFolder) -> String {
-    let mut lines = vec![format!(
-        "milton run {}: {}, {}",
-        run.run,
-        status_of(run),
-        run.decision
-    )];
-    if let Some(failure) = &run.failure {
-        lines.push(format!("  {}", text::visible(&failure.message)));
-        if !failure.hint.is_empty() {
-            lines.push(format!("  hint: {}", text::visible(&failure.hint)));
-        }
-    }
-    for violation in run.violations() {
-        lines.push(format!(
-            "  {} {}: {}",
-            violation.rule,
-            text::visible(&violation.subject),
-            text::visible(&violation.detail)
-        ));
-    }
-    match (run.decision, &run.merge_command) {
-        (Decision::Approved, Some(command)) => {
-            lines.push(format!("merge it yourself:\n  {command}"))
-        }
-        (Decision::Abandoned, _) if run.kept_as.is_some() => {
-            lines.push(format!("take it back: milton restore {}", run.run));
-        }
-        (Decision::Pending, _) if run.branch.is_some() => {
-            lines.push(format!("open it again: milton review {}", run.run));
-        }
-        (
-            Decision::Approved
-            | Decision::Abandoned
-            | Decision::Pending
-            | Decision::ChangesRequested,
-            _,
-        ) => {}
-    }
-    lines.push(format!(
-        "evidence: {}",
-        folder.path("evidence.md").display()
-    ));
-    lines.push(String::new());
-    lines.join("\n")
-}
-
 /// A run without a status was cut off before it could record one.
-fn status_of(run: &RunState) -> Status {
+pub(super) fn status_of(run: &RunState) -> Status {
     run.status.unwrap_or(Status::Stopped)
 }
 

@@ -58,20 +58,24 @@ pub(super) fn proposal(
     patch: Option<&Path>,
     json: Option<&Path>,
 ) -> Result<(String, ProposalText), Failure> {
-    match (patch, json) {
-        (Some(path), _) => Ok((
-            format!("patch {}", path.display()),
-            ProposalText::Patch(read(settings, path)?),
-        )),
-        (None, Some(path)) => Ok((
-            format!("proposal {}", path.display()),
-            ProposalText::Json(read(settings, path)?),
-        )),
-        (None, None) => Err(Failure::usage(
-            "no proposal was given",
-            "use --patch FILE or --proposal FILE",
-        )),
+    if let Some(file) = patch {
+        let bytes = read(settings, file)?;
+        return Ok((
+            format!("patch {}", file.display()),
+            ProposalText::Patch(bytes),
+        ));
     }
+    if let Some(file) = json {
+        let bytes = read(settings, file)?;
+        return Ok((
+            format!("proposal {}", file.display()),
+            ProposalText::Json(bytes),
+        ));
+    }
+    Err(Failure::usage(
+        "no proposal was given",
+        "use --patch FILE or --proposal FILE",
+    ))
 }
 
 fn read(settings: &Settings, path: &Path) -> Result<Vec<u8>, Failure> {

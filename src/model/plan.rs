@@ -37,7 +37,7 @@ pub struct VerificationCommand {
     pub argv: Vec<String>,
     /// Who asked for it.
     pub origin: CommandOrigin,
-    /// Why this command ("pytest: [tool.pytest.ini_options] in pyproject.toml").
+    /// Why this command (`pytest: pytest.ini`).
     pub why: String,
     /// Whether it is the test suite, whose report decides "Tests pass".
     pub is_suite: bool,

@@ -1,11 +1,11 @@
 //! Approval: bound to base, commit, tree, diff, policy and test log; any change voids it.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use crate::model::review::needs;
 use crate::model::{Approval, Digest, Need, Oid, RunState};
 use crate::pipeline::ports::Git;
-use crate::pipeline::reviewing::file_digest;
 
 /// How many characters of the tree id the reviewer types.
 pub const TYPED_CHARACTERS: usize = 4;
@@ -137,6 +137,21 @@ fn same_log(run: &RunState, folder: &Path) -> Result<Option<Digest>, Void> {
     }
 }
 
+/// The digest of a file, streamed; `None` when it cannot be read.
+fn file_digest(path: &Path) -> Option<Digest> {
+    use std::io::Read as _;
+    let mut file = std::fs::File::open(path).ok()?;
+    let mut hasher = crate::model::digest::Hasher::default();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Some(hasher.finish()),
+            Ok(read) => hasher.update(buffer.get(..read)?),
+            Err(_) => return None,
+        }
+    }
+}
+
 fn in_words(need: &Need) -> String {
     match need {
         Need::NotReady(_) => "the run has not come to its review".to_owned(),
@@ -152,7 +167,7 @@ fn in_words(need: &Need) -> String {
 /// The command that merges exactly the approved commit. Milton prints it and never runs it.
 pub fn merge_command(run: &RunState, approval: &Approval) -> String {
     let quoted =
-        |text: &str| shlex::try_quote(text).map_or_else(|_| "''".to_owned(), |t| t.into_owned());
+        |text: &str| shlex::try_quote(text).map_or_else(|_| "''".to_owned(), Cow::into_owned);
     let git = format!("git -C {}", quoted(&run.repository));
     let merge = format!("{git} merge --no-ff {}", approval.commit);
     match &run.base_branch {

@@ -218,13 +218,14 @@ impl Driver {
     /// Waits for the reviewer or a signal.
     pub(super) async fn wait_for_input(&mut self) {
         tokio::select! {
-            command = self.wires.commands.recv(), if self.commands_open => match command {
-                Some(command) => self.take_command(command),
-                None => {
+            command = self.wires.commands.recv(), if self.commands_open => {
+                if let Some(command) = command {
+                    self.take_command(command);
+                } else {
                     self.commands_open = false;
                     self.nobody_watches();
                 }
-            },
+            }
             signal = self.wires.signals.recv(), if self.signals_open => match signal {
                 Some(signal) => self.take_signal(signal),
                 None => self.signals_open = false,

@@ -180,8 +180,8 @@ pub fn is_running(stage: Stage) -> bool {
     }
 }
 
-fn enter(state: State, stage: Stage) -> (State, Vec<Effect>) {
-    let effects = match stage {
+fn enter(state: State, next: Stage) -> (State, Vec<Effect>) {
+    let effects = match next {
         Stage::Planning => vec![Effect::MakePlan],
         Stage::GatingProposal => vec![Effect::GateProposal],
         Stage::Committing => vec![Effect::BuildCommit],
@@ -191,7 +191,13 @@ fn enter(state: State, stage: Stage) -> (State, Vec<Effect>) {
         Stage::Closed => vec![Effect::Close],
         Stage::Ready | Stage::Collecting | Stage::Reviewing => Vec::new(),
     };
-    (State { stage, ..state }, effects)
+    (
+        State {
+            stage: next,
+            ..state
+        },
+        effects,
+    )
 }
 
 fn advance(state: State) -> (State, Vec<Effect>) {

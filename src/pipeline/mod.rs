@@ -4,15 +4,18 @@
 //! effects it asks for through the [`ports`] and records every fact before anybody sees it.
 
 pub mod approval;
+mod building;
+mod concluding;
 pub mod driver;
 pub mod fallback;
 pub mod machine;
+mod planning;
 pub mod ports;
-mod preparing;
 
-pub use preparing::{REPOSITORY_POLICY, load_policy};
+pub use planning::{REPOSITORY_POLICY, load_policy};
 mod reviewing;
 pub mod testing;
+mod verifying;
 
 use crate::model::{CommandId, Event};
 

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 
-use crate::exec::report::{self, Reading};
-use crate::exec::{CommandSpec, Finished, StopSignal, View};
+use crate::exec::report::{self, Reading, Runner};
+use crate::exec::{self, CommandSpec, Finished, StopSignal, View};
 use crate::model::{
     CommandEnd, CommandId, CommandOrigin, CommandStart, Digest, EventKind, ExitKind, OutputSummary,
     TestOutcome, TestReport, VerificationCommand,
@@ -18,6 +18,9 @@ use crate::policy::Cleared;
 /// All verification commands together get this many times the limit of one: a list of commands
 /// must not multiply the time limit.
 const TOTAL_BUDGET: u32 = 2;
+
+/// What to do where pytest is missing.
+const INSTALL_PYTEST: &str = "python3 -m pip install pytest (or install it in the project's .venv)";
 
 /// What the test step needs; owned, so that it can run beside the driver.
 pub struct TestJob {
@@ -44,16 +47,13 @@ pub struct TestJob {
 /// What the test step tells while it runs.
 pub enum Note {
     /// A fact to record.
-    Fact(EventKind),
+    Fact(Box<EventKind>),
     /// The output file grew.
     Output(CommandId, u64),
 }
 
 /// Runs the commands in order; the first that fails ends the list. Returns the suite's report.
-pub async fn run(
-    job: TestJob,
-    notes: mpsc::Sender<Note>,
-) -> Result<TestReport, crate::exec::Error> {
+pub async fn run(job: TestJob, notes: mpsc::Sender<Note>) -> Result<TestReport, exec::Error> {
     let begun = Instant::now();
     let mut report: Option<TestReport> = None;
     for (index, command) in job.commands.iter().enumerate() {
@@ -99,43 +99,85 @@ async fn run_one(
     command: &VerificationCommand,
     timeout: Duration,
     notes: &mpsc::Sender<Note>,
-) -> Result<Ended, crate::exec::Error> {
-    let (argv, program) = match find_program(job, &command.argv) {
-        Ok(found) => found,
-        Err(error) if command.origin == CommandOrigin::Proposal => {
-            let reason = format!("not run: {error}");
-            tell(
-                notes,
-                EventKind::VerificationSkipped {
-                    argv: command.argv.clone(),
-                    reason,
-                },
-            )
-            .await;
+) -> Result<Ended, exec::Error> {
+    let prepared = match prepare(job, id, &command.argv, timeout) {
+        Ok(prepared) => prepared,
+        Err(error) if is_absent(&error) && command.origin == CommandOrigin::Proposal => {
+            let skipped = EventKind::VerificationSkipped {
+                argv: command.argv.clone(),
+                reason: format!("not run: {error}"),
+            };
+            tell(notes, skipped).await;
             return Ok(Ended::Extra);
         }
-        Err(error) => return Ok(Ended::Suite(not_started(command, &error))),
+        Err(error) if is_absent(&error) => return Ok(Ended::Suite(not_started(command, &error))),
+        Err(error) => return Err(error),
     };
+    let started = prepared.start(id);
+    tell(notes, EventKind::CommandStarted { command: started }).await;
+    let ended = watched(job, id, prepared.spec, notes).await;
+    let end = match &ended {
+        Ok(finished) => end_of(id, finished),
+        // The command's record must not stay open when its output could not be kept.
+        Err(error) => broken_end(id, error),
+    };
+    tell(notes, EventKind::CommandFinished { end }).await;
+    let finished = ended?;
+    if !command.is_suite {
+        return Ok(if finished.exit.is_success() {
+            Ended::Extra
+        } else {
+            Ended::ExtraFailed(finished.exit)
+        });
+    }
+    let report = report::read(&Reading {
+        argv: &command.argv,
+        kind: prepared.runner,
+        exit: &finished.exit,
+        duration: finished.duration,
+        report_file: &prepared.report_file,
+        view: &job.view.root,
+    });
+    Ok(Ended::Suite(without_pytest(report, &finished)))
+}
+
+/// A command that is ready to run.
+struct Prepared {
+    spec: CommandSpec,
+    output: String,
+    runner: Runner,
+    report_file: PathBuf,
+}
+
+impl Prepared {
+    fn start(&self, id: CommandId) -> CommandStart {
+        CommandStart {
+            id,
+            argv: self.spec.argv.clone(),
+            cwd: self.spec.cwd.display().to_string(),
+            in_process: false,
+            program: Some(self.spec.program.display().to_string()),
+            timeout_seconds: Some(self.spec.timeout.as_secs()),
+            output: Some(self.output.clone()),
+        }
+    }
+}
+
+fn prepare(
+    job: &TestJob,
+    id: CommandId,
+    argv: &[String],
+    timeout: Duration,
+) -> Result<Prepared, exec::Error> {
+    let (argv, program) = find_program(job, argv)?;
     let output = format!("output/{:03}.log", id.0);
-    let report_file = job
-        .folder
-        .join("output")
-        .join(format!("{:03}.junit.xml", id.0));
+    let report_file = job.folder.join(format!("output/{:03}.junit.xml", id.0));
     report::clear(&report_file)?;
     let instrumented = report::instrument(&argv, &report_file);
     let mut env = job.view.env.clone();
-    env.extend(instrumented.env.iter().cloned());
-    let started = CommandStart {
-        id,
-        argv: instrumented.argv.clone(),
-        cwd: job.view.root.display().to_string(),
-        in_process: false,
-        program: Some(program.display().to_string()),
-        timeout_seconds: Some(timeout.as_secs()),
-        output: Some(output.clone()),
-    };
+    env.extend(instrumented.env);
     let spec = CommandSpec {
-        argv: instrumented.argv.clone(),
+        argv: instrumented.argv,
         program,
         cwd: job.view.root.clone(),
         env,
@@ -143,50 +185,37 @@ async fn run_one(
         output: job.folder.join(&output),
         output_limit: job.output_limit,
     };
-    tell(notes, EventKind::CommandStarted { command: started }).await;
-    let finished = match watched(job, id, spec, notes).await {
-        Ok(finished) => finished,
-        // The command's record must not stay open when its output could not be kept.
-        Err(error) => {
-            tell(
-                notes,
-                EventKind::CommandFinished {
-                    end: broken_end(id, &error),
-                },
-            )
-            .await;
-            return Err(error);
-        }
-    };
-    tell(
-        notes,
-        EventKind::CommandFinished {
-            end: end_of(id, &finished),
-        },
+    Ok(Prepared {
+        spec,
+        output,
+        runner: instrumented.kind,
+        report_file,
+    })
+}
+
+/// Whether the program is not to be had; everything else is a fault of the machine.
+fn is_absent(error: &exec::Error) -> bool {
+    matches!(
+        error,
+        exec::Error::ProgramNotFound { .. } | exec::Error::ProgramInside { .. }
     )
-    .await;
-    if command.is_suite {
-        Ok(Ended::Suite(report::read(&Reading {
-            argv: &command.argv,
-            kind: instrumented.kind,
-            exit: &finished.exit,
-            duration: finished.duration,
-            report_file: &report_file,
-            view: &job.view.root,
-        })))
-    } else if finished.exit.is_success() {
-        Ok(Ended::Extra)
-    } else {
-        Ok(Ended::ExtraFailed(finished.exit))
+}
+
+/// A Python without pytest says so in its own words; the reviewer gets the way out.
+fn without_pytest(report: TestReport, finished: &Finished) -> TestReport {
+    if !finished.stderr.head.contains("No module named pytest") {
+        return report;
+    }
+    TestReport {
+        outcome: TestOutcome::NotStarted,
+        reason: format!("pytest is not installed: {INSTALL_PYTEST}"),
+        ..report
     }
 }
 
 /// The program of a command, and the argv to run. Where there is no `pytest` script but a Python,
 /// pytest is started as its module; the record shows what was really run.
-fn find_program(
-    job: &TestJob,
-    argv: &[String],
-) -> Result<(Vec<String>, PathBuf), crate::exec::Error> {
+fn find_program(job: &TestJob, argv: &[String]) -> Result<(Vec<String>, PathBuf), exec::Error> {
     let name = argv.first().map_or("", String::as_str);
     let find = |name: &str| job.sandbox.resolve(name, &job.view, &job.checkout);
     let missing = match find(name) {
@@ -212,7 +241,7 @@ async fn watched(
     id: CommandId,
     spec: CommandSpec,
     notes: &mpsc::Sender<Note>,
-) -> Result<Finished, crate::exec::Error> {
+) -> Result<Finished, exec::Error> {
     let (progress, mut grown) = watch::channel(0_u64);
     let running = job.sandbox.run(spec, &progress, &job.stop);
     tokio::pin!(running);
@@ -232,7 +261,7 @@ async fn watched(
 
 async fn tell(notes: &mpsc::Sender<Note>, fact: EventKind) {
     // The driver holds the receiver until this job ends.
-    notes.send(Note::Fact(fact)).await.ok();
+    notes.send(Note::Fact(Box::new(fact))).await.ok();
 }
 
 fn end_of(id: CommandId, finished: &Finished) -> CommandEnd {
@@ -246,7 +275,7 @@ fn end_of(id: CommandId, finished: &Finished) -> CommandEnd {
     }
 }
 
-fn broken_end(id: CommandId, error: &crate::exec::Error) -> CommandEnd {
+fn broken_end(id: CommandId, error: &exec::Error) -> CommandEnd {
     CommandEnd {
         id,
         exit: ExitKind::NotStarted {
@@ -270,9 +299,9 @@ fn in_words(exit: &ExitKind) -> String {
     }
 }
 
-fn not_started(command: &VerificationCommand, error: &crate::exec::Error) -> TestReport {
+fn not_started(command: &VerificationCommand, error: &exec::Error) -> TestReport {
     let how = match command.argv.first().map(String::as_str) {
-        Some("pytest") => "python3 -m pip install pytest (or install it in the project's .venv)",
+        Some("pytest") => INSTALL_PYTEST,
         Some(_) | None => error.hint(),
     };
     TestReport {

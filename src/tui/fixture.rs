@@ -9,7 +9,6 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 
 use crate::model::event::{ChangedFile, Gate, PatchRef, SCHEMA};
-use crate::model::plan::CommandOrigin;
 use crate::model::*;
 use crate::tui::app::{App, Now};
 use crate::tui::diff::Diff;

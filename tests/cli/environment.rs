@@ -1,12 +1,6 @@
 //! A hermetic place for one test: its own HOME, run store and repository; nothing of the machine's
 //! git configuration.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::disallowed_methods,
-    reason = "test helpers"
-)]
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -14,22 +8,22 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::Value;
 
 /// One test's place.
-pub struct Environment {
+pub(crate) struct Environment {
     root: tempfile::TempDir,
     variables: Vec<(String, String)>,
 }
 
 /// What one call of milton came to.
 #[must_use = "look at the exit code or the output"]
-pub struct Called {
-    pub code: i32,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Called {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Called {
     /// The verdict object: the last line of JSON Lines output.
-    pub fn verdict(&self) -> Value {
+    pub(crate) fn verdict(&self) -> Value {
         let last = self
             .out
             .lines()
@@ -39,7 +33,7 @@ impl Called {
     }
 
     /// The rules of all violations of the verdict.
-    pub fn rules(&self) -> Vec<String> {
+    pub(crate) fn rules(&self) -> Vec<String> {
         let verdict = self.verdict();
         let violations = verdict["violations"].as_array().unwrap();
         violations
@@ -51,7 +45,7 @@ impl Called {
 
 impl Environment {
     /// A place with a repository of one commit: a small Python project with one passing test.
-    pub fn with_project() -> Self {
+    pub(crate) fn with_project() -> Self {
         let environment = Self::empty();
         environment.write("calc.py", "def add(a, b):\n    return a + b\n");
         environment.write(
@@ -67,7 +61,7 @@ impl Environment {
     }
 
     /// A place with an empty repository.
-    pub fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         let root = tempfile::tempdir().unwrap();
         let environment = Self {
             root,
@@ -85,41 +79,41 @@ impl Environment {
     }
 
     /// The same place with one more environment variable for milton.
-    pub fn set(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn set(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    pub fn root(&self) -> PathBuf {
+    pub(crate) fn root(&self) -> PathBuf {
         self.root.path().canonicalize().unwrap()
     }
 
-    pub fn home(&self) -> PathBuf {
+    pub(crate) fn home(&self) -> PathBuf {
         self.root().join("home")
     }
 
-    pub fn repo(&self) -> PathBuf {
+    pub(crate) fn repo(&self) -> PathBuf {
         self.root().join("repo")
     }
 
-    pub fn state(&self) -> PathBuf {
+    pub(crate) fn state(&self) -> PathBuf {
         self.root().join("state")
     }
 
     /// Writes a file of the repository.
-    pub fn write(&self, path: &str, content: &str) {
+    pub(crate) fn write(&self, path: &str, content: &str) {
         let path = self.repo().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, content).unwrap();
     }
 
-    pub fn commit(&self, message: &str) {
+    pub(crate) fn commit(&self, message: &str) {
         self.git(&["add", "-A"]);
         self.git(&["commit", "-q", "-m", message]);
     }
 
     /// Runs git in the repository; it must succeed.
-    pub fn git(&self, arguments: &[&str]) -> String {
+    pub(crate) fn git(&self, arguments: &[&str]) -> String {
         let output = self.try_git(arguments);
         assert!(
             output.status.success(),
@@ -131,7 +125,7 @@ impl Environment {
             .to_owned()
     }
 
-    pub fn try_git(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn try_git(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new("git");
         command.args(arguments).current_dir(self.repo());
         self.dress(&mut command);
@@ -152,7 +146,7 @@ impl Environment {
     }
 
     /// The command for milton, in the repository.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_milton"));
         command
             .args(arguments)
@@ -163,12 +157,12 @@ impl Environment {
     }
 
     /// Calls milton and waits for it.
-    pub fn milton(&self, arguments: &[&str]) -> Called {
-        called(self.command(arguments).output().unwrap())
+    pub(crate) fn milton(&self, arguments: &[&str]) -> Called {
+        called(&self.command(arguments).output().unwrap())
     }
 
     /// Calls milton with something on its standard input.
-    pub fn milton_with_input(&self, arguments: &[&str], input: &[u8]) -> Called {
+    pub(crate) fn milton_with_input(&self, arguments: &[&str], input: &[u8]) -> Called {
         use std::io::Write as _;
         let mut child = self
             .command(arguments)
@@ -178,12 +172,12 @@ impl Environment {
             .spawn()
             .unwrap();
         // A milton that refuses early closes the pipe; that is its right.
-        let _ = child.stdin.take().unwrap().write_all(input);
-        called(child.wait_with_output().unwrap())
+        child.stdin.take().unwrap().write_all(input).ok();
+        called(&child.wait_with_output().unwrap())
     }
 
     /// `milton run … --patch -` headless with JSON output.
-    pub fn run_patch(&self, patch: &str, more: &[&str]) -> Called {
+    pub(crate) fn run_patch(&self, patch: &str, more: &[&str]) -> Called {
         let mut arguments = vec![
             "run",
             "Change the calculator",
@@ -198,14 +192,14 @@ impl Environment {
     }
 
     /// `milton run … --proposal -` headless with JSON output.
-    pub fn run_proposal(&self, proposal: &Value, more: &[&str]) -> Called {
+    pub(crate) fn run_proposal(&self, proposal: &Value, more: &[&str]) -> Called {
         let mut arguments = vec!["run", "--proposal", "-", "--headless", "--format", "json"];
         arguments.extend(more);
         self.milton_with_input(&arguments, proposal.to_string().as_bytes())
     }
 
     /// Starts milton without waiting.
-    pub fn start(&self, arguments: &[&str]) -> Child {
+    pub(crate) fn start(&self, arguments: &[&str]) -> Child {
         self.command(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -215,7 +209,7 @@ impl Environment {
 
     /// Everything of the repository that milton must not change, as one comparable map: refs but
     /// its own, HEAD, index, configuration, stash, hooks, and every file of the work tree.
-    pub fn digest(&self) -> BTreeMap<String, Vec<u8>> {
+    pub(crate) fn digest(&self) -> BTreeMap<String, Vec<u8>> {
         let mut map = BTreeMap::new();
         let refs = self.git(&["for-each-ref", "--format=%(refname) %(objectname)"]);
         let own = |line: &&str| {
@@ -248,7 +242,7 @@ impl Environment {
     }
 
     /// The folder of the newest run.
-    pub fn newest_run(&self) -> PathBuf {
+    pub(crate) fn newest_run(&self) -> PathBuf {
         let mut runs: Vec<PathBuf> = std::fs::read_dir(self.state().join("runs"))
             .unwrap()
             .map(|e| e.unwrap().path())
@@ -258,7 +252,7 @@ impl Environment {
     }
 
     /// A file of the newest run.
-    pub fn run_file(&self, name: &str) -> String {
+    pub(crate) fn run_file(&self, name: &str) -> String {
         String::from_utf8_lossy(&std::fs::read(self.newest_run().join(name)).unwrap()).into_owned()
     }
 }
@@ -278,7 +272,7 @@ fn collect(dir: &Path, root: &Path, map: &mut BTreeMap<String, Vec<u8>>) {
     }
 }
 
-fn called(output: Output) -> Called {
+fn called(output: &Output) -> Called {
     Called {
         code: output.status.code().unwrap_or(-1),
         out: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -1,5 +1,15 @@
 //! End to end: the real binary, real git, real processes, in a hermetic environment.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::format_push_string,
+    clippy::indexing_slicing,
+    reason = "test helpers"
+)]
+
 mod check;
 mod environment;
 mod host;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 /// Makes `add` work on text digits too, with a test: passes.
-pub const GOOD: &str = "\
+pub(crate) const GOOD: &str = "\
 diff --git a/calc.py b/calc.py
 --- a/calc.py
 +++ b/calc.py
@@ -26,7 +26,7 @@ diff --git a/tests/test_calc.py b/tests/test_calc.py
 ";
 
 /// Breaks `add`: its test fails.
-pub const BREAKING: &str = "\
+pub(crate) const BREAKING: &str = "\
 --- a/calc.py
 +++ b/calc.py
 @@ -1,2 +1,2 @@
@@ -36,7 +36,7 @@ pub const BREAKING: &str = "\
 ";
 
 /// Makes the test run until it is ended.
-pub const ENDLESS: &str = "\
+pub(crate) const ENDLESS: &str = "\
 --- a/calc.py
 +++ b/calc.py
 @@ -1,2 +1,5 @@
@@ -48,6 +48,6 @@ pub const ENDLESS: &str = "\
 ";
 
 /// Writes one file with JSON.
-pub fn writing(path: &str, content: &str) -> Value {
+pub(crate) fn writing(path: &str, content: &str) -> Value {
     json!({"schema": 1, "goal": "Write one file", "edits": [{"path": path, "op": "write", "content": content}]})
 }

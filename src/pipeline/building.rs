@@ -1,5 +1,5 @@
-//! The steps from the proposal to the branch. Each returns its facts and how it went; the driver
-//! records the facts.
+//! The steps from the plan to the branch: gate, commit, gate again, branch, diff. Each returns its
+//! facts and how it went; the driver records the facts.
 
 use std::time::Instant;
 
@@ -7,109 +7,13 @@ use crate::error::Failure;
 use crate::git::CommitMessage;
 use crate::model::event::Gate;
 use crate::model::{
-    BaseTree, CommandEnd, CommandId, CommandStart, Digest, EventKind, ExitKind, OutputSummary,
-    Risk, Status, Topic, Verdict, WorkBranch,
+    CommandEnd, CommandId, CommandStart, Digest, EventKind, ExitKind, OutputSummary, Status,
 };
-use crate::pipeline::driver::{Driver, Job, ProposalText, Step, StepResult, judged};
-use crate::plan::{self, Draft, PlanInputs, Proposal};
-use crate::policy::{self, Policy, Proposed, RepositoryPolicy, Sources, UserPolicy};
-
-/// Where the repository's own policy lives, in the base commit.
-pub const REPOSITORY_POLICY: &str = ".milton/policy.toml";
-
-/// The largest preview of a proposed patch that is kept, in bytes: far above what the limits let
-/// through, so that only refused proposals are ever cut.
-const PREVIEW_LIMIT: usize = 4 << 20;
+use crate::pipeline::driver::{Driver, Step, StepResult, judged};
+use crate::plan::Draft;
+use crate::policy::Proposed;
 
 impl Driver {
-    /// Chooses the base, loads the policy from it, reads the proposal and makes the plan.
-    pub(super) fn make_plan(&mut self) -> StepResult {
-        let mut facts = Vec::new();
-        let result = self.try_plan(&mut facts);
-        (facts, result)
-    }
-
-    fn try_plan(&mut self, facts: &mut Vec<EventKind>) -> Result<Step, Failure> {
-        let job = self
-            .job
-            .take()
-            .ok_or_else(|| Failure::internal("a run without a job"))?;
-        let base = self
-            .ports
-            .git
-            .resolve_base(job.base.as_deref())
-            .map_err(|e| git_failure(&e))?;
-        facts.push(EventKind::BaseResolved {
-            branch: base.branch.clone(),
-            commit: base.commit.clone(),
-        });
-        let snapshot = self
-            .ports
-            .git
-            .snapshot(&base.commit)
-            .map_err(|e| git_failure(&e))?;
-        let policy = match load_policy(&*snapshot, &self.human)? {
-            Ok(policy) => policy,
-            Err(error) => {
-                let verdict = Verdict {
-                    violations: vec![error.violation()],
-                    ..Default::default()
-                };
-                let (fact, step) = judged(Gate::Proposal, verdict);
-                facts.push(fact);
-                return Ok(step);
-            }
-        };
-        facts.push(EventKind::PolicyLoaded {
-            policy: policy.summary(),
-            overrides: policy.active_overrides(),
-        });
-        let oversized = policy.judge_proposal_size(&job.source, job.proposal.bytes().len() as u64);
-        if !oversized.is_empty() {
-            let verdict = Verdict {
-                violations: oversized,
-                ..Verdict::default()
-            };
-            let (fact, step) = judged(Gate::Proposal, verdict);
-            facts.push(fact);
-            return Ok(step);
-        }
-        let proposal = read_proposal(&job)?;
-        let draft = plan::draft(&proposal, &*snapshot).map_err(|e| tree_failure(&e))?;
-        let goal = plan::goal(&job.request, &proposal);
-        let explicit = job.topic.as_deref().or(proposal.topic.as_deref());
-        let asked = plan::topic(
-            &job.request,
-            &goal,
-            explicit,
-            &format!("run-{}", self.run.run.short()),
-        );
-        let verification = plan::verification(&*snapshot, job.test.clone(), &proposal.verify)
-            .map_err(|e| tree_failure(&e))?;
-        let inputs = PlanInputs {
-            request: &job.request,
-            proposal: &proposal,
-            changes: &draft.changes,
-            topic: displayed_topic(&asked, &self.run.run),
-            verification,
-            policy_risks: request_risks(&policy, &job.request),
-        };
-        let plan = plan::make(inputs, &*snapshot).map_err(|e| tree_failure(&e))?;
-        drop(snapshot);
-        let preview = plan::render_patch(&draft.changes, PREVIEW_LIMIT);
-        let patch = self.write_patch("plan.patch", &preview)?;
-        facts.push(EventKind::PlanMade {
-            plan: Box::new(plan),
-            patch,
-        });
-        self.work.branch_name = format!("{}{asked}", WorkBranch::PREFIX);
-        self.work.base = Some(base);
-        self.work.policy = Some(policy);
-        self.work.draft = Some(draft);
-        self.work.proposal = Some(proposal);
-        Ok(Step::Done)
-    }
-
     /// Gate 1: nothing is written yet; every violation is listed. A hunk that does not apply ends
     /// the run only after the policy had its say, because a refusal is the stronger answer.
     pub(super) fn gate_proposal(&mut self) -> StepResult {
@@ -359,91 +263,6 @@ impl Driver {
             },
         });
     }
-}
-
-/// The effective policy: the repository's part is read from the base commit only. The inner error
-/// is a policy that does not load, which blocks; the outer one is a tree that cannot be read.
-pub fn load_policy(
-    base: &dyn BaseTree,
-    human: &super::driver::HumanPolicy,
-) -> Result<Result<Policy, policy::Error>, Failure> {
-    let entry = base
-        .entry(REPOSITORY_POLICY)
-        .map_err(|e| tree_failure(&e))?;
-    let repository = match &entry {
-        Some(entry) => Some((
-            entry.oid.to_string(),
-            base.blob(&entry.oid).map_err(|e| tree_failure(&e))?,
-        )),
-        None => None,
-    };
-    let sources = Sources {
-        repository: repository.as_ref().map(|(oid, text)| RepositoryPolicy {
-            origin: format!("repository {oid}"),
-            text,
-        }),
-        user: human.file.as_ref().map(|(path, text)| UserPolicy {
-            path: path.clone(),
-            text,
-        }),
-        overrides: human.overrides.clone(),
-    };
-    Ok(Policy::load(sources))
-}
-
-fn read_proposal(job: &Job) -> Result<Proposal, Failure> {
-    let read = match &job.proposal {
-        ProposalText::Patch(bytes) => plan::read_patch(bytes),
-        ProposalText::Json(bytes) => plan::read_proposal(bytes),
-    };
-    read.map_err(|error| {
-        Failure::run(
-            Status::PlanError,
-            format!("{}: {error}", job.source),
-            error.hint.clone(),
-        )
-    })
-}
-
-/// The topic as the plan shows it; a text that is no topic is refused by the gate, and until then
-/// stands in the plan under the run's own name.
-fn displayed_topic(asked: &str, run: &crate::model::RunId) -> Topic {
-    Topic::parse(asked)
-        .ok()
-        .or_else(|| Topic::slug(asked))
-        .unwrap_or_else(|| {
-            Topic::slug(&format!("run-{}", run.short())).unwrap_or_else(fallback_topic)
-        })
-}
-
-#[expect(clippy::expect_used, reason = "a constant that parses, held by a test")]
-fn fallback_topic() -> Topic {
-    Topic::parse("run").expect("the constant is a topic")
-}
-
-/// R67: a request that names a file the policy forbids is warned of before anything is planned.
-fn request_risks(policy: &Policy, request: &str) -> Vec<Risk> {
-    let mut risks = Vec::new();
-    for word in request.split_whitespace() {
-        let word = word
-            .trim_matches(|c: char| !(c.is_alphanumeric() || matches!(c, '.' | '_' | '/' | '-')));
-        let word = word.trim_end_matches('.');
-        if !(word.contains('/') || word.starts_with('.') || word.contains('.')) || word.len() > 200
-        {
-            continue;
-        }
-        if let Some(violation) = policy.judge_path(word).first() {
-            risks.push(Risk {
-                id: "request_names_forbidden".to_owned(),
-                subject: word.to_owned(),
-                detail: format!(
-                    "the request names a path that the policy refuses: {}",
-                    violation.detail
-                ),
-            });
-        }
-    }
-    risks
 }
 
 /// The first hunk that does not apply, with its context; git would say the same, so it is a git error.
