@@ -171,7 +171,7 @@ fn driver(parts: Parts, run: RunState, machine: State) -> (Driver, mpsc::Sender<
     let (updates, _) = mpsc::channel(4);
     let (sender, commands) = mpsc::channel(16);
     let (_, signals) = mpsc::channel(1);
-    let ports = Ports {
+    let real = Ports {
         git,
         sandbox,
         journal,
@@ -183,7 +183,7 @@ fn driver(parts: Parts, run: RunState, machine: State) -> (Driver, mpsc::Sender<
         signals,
     };
     (
-        Driver::new(ports, HumanPolicy::default(), wires, run, machine),
+        Driver::new(real, HumanPolicy::default(), wires, run, machine),
         sender,
     )
 }

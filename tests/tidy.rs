@@ -53,12 +53,8 @@ fn modules() -> Vec<(PathBuf, String, String)> {
     let mut modules = Vec::new();
     for file in rust_files(&root) {
         let relative = file.strip_prefix(&root).unwrap().to_path_buf();
-        let is_test = |part: &str| {
-            matches!(
-                part,
-                "tests" | "tests.rs" | "fixture.rs" | "testing_support.rs"
-            )
-        };
+        let is_test =
+            |part: &str| matches!(part, "tests" | "tests.rs" | "fixture.rs" | "fixtures.rs");
         if relative.iter().any(|part| is_test(part.to_str().unwrap())) {
             continue;
         }

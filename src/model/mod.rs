@@ -9,6 +9,7 @@ pub mod checklist;
 pub mod command;
 pub mod digest;
 pub mod event;
+mod fold;
 pub mod ids;
 pub mod path;
 pub mod plan;
