@@ -143,7 +143,7 @@ pub fn load_policy(
     };
     let sources = Sources {
         repository: repository.as_ref().map(|(oid, text)| RepositoryPolicy {
-            origin: format!("repository {oid}"),
+            origin: format!("{REPOSITORY_POLICY} at {}", oid.get(..7).unwrap_or(oid)),
             text,
         }),
         user: human.file.as_ref().map(|(path, text)| UserPolicy {
