@@ -8,8 +8,8 @@
 # work around them is measured. Usage: benches/against-git.sh [FILES ...]   (default: 400 12000)
 set -euo pipefail
 cd "$(dirname "$0")/.."
-cargo build --release --locked --quiet
-milton=$PWD/target/release/milton
+[ -n "${MILTON:-}" ] || cargo build --release --locked --quiet
+milton=${MILTON:-$PWD/target/release/milton}
 rounds=${ROUNDS:-11}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -25,7 +25,9 @@ use milton::model::{
 use milton::pipeline::driver::{Driver, HumanPolicy, Job, Ports, ProposalText, RunEnd, Wires};
 use milton::pipeline::fallback::PrivateCheckout;
 use milton::pipeline::machine::{Attendance, State};
-use milton::pipeline::ports::{Git, Journal, Running, Sandbox, SandboxError, SystemClock};
+use milton::pipeline::ports::{
+    Git, Journal, PreparedView, Running, Sandbox, SandboxError, SystemClock,
+};
 use milton::policy::Cleared;
 use milton::record::{self, Store, Writer};
 use tokio::sync::{mpsc, watch};
@@ -281,9 +283,14 @@ impl Git for BrokenGit {
     fn restore(&self, branch: &WorkBranch, commit: &Oid, run: &RunId) -> Result<(), git::Error> {
         self.inner.restore(branch, commit, run)
     }
-    fn export_tree(&self, commit: &Oid, into: &Path) -> Result<ExportSummary, git::Error> {
+    fn export_tree(
+        &self,
+        commit: &Oid,
+        into: &Path,
+        most_bytes: u64,
+    ) -> Result<ExportSummary, git::Error> {
         self.check("export_tree")?;
-        self.inner.export_tree(commit, into)
+        self.inner.export_tree_within(commit, into, most_bytes)
     }
     fn ignored_environment(&self) -> Result<Vec<String>, git::Error> {
         self.inner.ignored_environment()
@@ -325,7 +332,12 @@ impl Journal for BrokenJournal {
 struct NoSandbox;
 
 impl Sandbox for NoSandbox {
-    fn prepare(&self, _git: &dyn Git, _commit: &Oid, scratch: &Path) -> Result<View, SandboxError> {
+    fn prepare(
+        &self,
+        _git: &dyn Git,
+        _commit: &Oid,
+        scratch: &Path,
+    ) -> Result<PreparedView, SandboxError> {
         let source = std::io::Error::from(std::io::ErrorKind::StorageFull);
         Err(exec::Error::View {
             path: scratch.to_owned(),

@@ -17,6 +17,7 @@
 
 mod capture;
 mod environment;
+mod place;
 mod processes;
 mod program;
 pub mod report;
@@ -33,6 +34,7 @@ use std::time::Duration;
 
 use crate::model::{Digest, ExitKind, OutputSummary};
 
+pub use place::{MOST_IN_MEMORY, Place};
 pub use program::resolve_program;
 pub use run::Supervisor;
 pub use stop::{StopLevel, StopSignal};

@@ -162,6 +162,12 @@ pub enum Error {
         /// The reason.
         why: String,
     },
+    /// The files of a commit are larger than the place they should go to.
+    #[error("the files of the commit are larger than {most_bytes} bytes")]
+    ExportTooLarge {
+        /// The most bytes that were wanted.
+        most_bytes: u64,
+    },
     /// A file of a commit cannot be written.
     #[error("cannot write {}", path.display())]
     ExportWrite {
@@ -227,6 +233,7 @@ impl Error {
             }
             Self::KeptDiffers { name, .. } => format!("look at it with: git show {name}"),
             Self::ExportTarget { .. } => plain("give an empty folder outside the repository"),
+            Self::ExportTooLarge { .. } => plain("export into a larger place"),
             Self::ExportWrite { .. } => plain("check free space and permissions there"),
             Self::Git { .. } => plain("look at the repository with: git status; git fsck"),
         }

@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{OpenOptionsExt as _, symlink};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use crate::git::commit::MAX_PATH;
 use crate::git::{Error, Repository, file_mode};
@@ -37,6 +37,17 @@ impl Repository {
     /// Writes the exact committed files (raw blobs, no filter), modes and symbolic links into
     /// `into`, which must be empty or missing and outside the repository.
     pub fn export_tree(&self, commit: &Oid, into: &Path) -> Result<ExportSummary, Error> {
+        self.export_tree_within(commit, into, u64::MAX)
+    }
+
+    /// The same, given up with [`Error::ExportTooLarge`] beyond so many bytes of content. What was
+    /// written until then stays for the caller to remove.
+    pub fn export_tree_within(
+        &self,
+        commit: &Oid,
+        into: &Path,
+        most_bytes: u64,
+    ) -> Result<ExportSummary, Error> {
         let into = self.empty_folder(into)?;
         let (_, tree) = self.commit_and_tree(commit)?;
         let listing = self.list_tree(tree.id())?;
@@ -50,7 +61,7 @@ impl Repository {
             let path = into.join(folder);
             fs::create_dir(&path).map_err(written(&path))?;
         }
-        let mut summary = self.write_files(&listing.files, &into)?;
+        let mut summary = self.write_files(&listing.files, &into, most_bytes)?;
         summary.submodules = listing.submodules;
         Ok(summary)
     }
@@ -116,21 +127,30 @@ impl Repository {
         Ok(listing)
     }
 
-    fn write_files(&self, files: &[File], into: &Path) -> Result<ExportSummary, Error> {
-        let next = AtomicUsize::new(0);
-        let stop = AtomicBool::new(false);
+    fn write_files(
+        &self,
+        files: &[File],
+        into: &Path,
+        most_bytes: u64,
+    ) -> Result<ExportSummary, Error> {
+        let shared = Shared {
+            next: AtomicUsize::new(0),
+            stop: AtomicBool::new(false),
+            bytes: AtomicU64::new(0),
+            most_bytes,
+        };
         let mut handles = Vec::new();
         for _ in 0..THREADS {
             handles.push(self.reopen()?);
         }
-        let (next, stop) = (&next, &stop);
+        let shared = &shared;
         let parts: Vec<Result<ExportSummary, Error>> = std::thread::scope(|scope| {
             let threads: Vec<_> = handles
                 .into_iter()
                 .map(|handle| {
                     scope.spawn(move || {
-                        let done = write_batches(&handle, files, into, (next, stop));
-                        stop.fetch_or(done.is_err(), Ordering::Relaxed);
+                        let done = write_batches(&handle, files, into, shared);
+                        shared.stop.fetch_or(done.is_err(), Ordering::Relaxed);
                         done
                     })
                 })
@@ -154,6 +174,15 @@ impl Repository {
         }
         Ok(summary)
     }
+}
+
+/// What the writing threads share.
+struct Shared {
+    next: AtomicUsize,
+    stop: AtomicBool,
+    /// Bytes that were taken on so far.
+    bytes: AtomicU64,
+    most_bytes: u64,
 }
 
 /// What a tree holds, by path.
@@ -191,14 +220,14 @@ fn write_batches(
     repository: &git2::Repository,
     files: &[File],
     into: &Path,
-    (next, stop): (&AtomicUsize, &AtomicBool),
+    shared: &Shared,
 ) -> Result<ExportSummary, Error> {
     let odb = repository
         .odb()
         .map_err(|e| Error::git("read the objects", &e))?;
     let mut summary = ExportSummary::default();
-    while !stop.load(Ordering::Relaxed) {
-        let first = next.fetch_add(BATCH, Ordering::Relaxed);
+    while !shared.stop.load(Ordering::Relaxed) {
+        let first = shared.next.fetch_add(BATCH, Ordering::Relaxed);
         let Some(rest) = files.get(first..).filter(|rest| !rest.is_empty()) else {
             break;
         };
@@ -206,11 +235,19 @@ fn write_batches(
             let object = odb.read(file.oid).map_err(|e| {
                 Error::object(format!("blob {} ({})", file.oid, file.path.display()), &e)
             })?;
+            let size = object.len() as u64;
+            if shared.bytes.fetch_add(size, Ordering::Relaxed)
+                > shared.most_bytes.saturating_sub(size)
+            {
+                return Err(Error::ExportTooLarge {
+                    most_bytes: shared.most_bytes,
+                });
+            }
             let path = into.join(&file.path);
             write_file(&path, file.mode, object.data())
                 .map_err(|source| Error::ExportWrite { path, source })?;
             summary.files += 1;
-            summary.bytes += object.len() as u64;
+            summary.bytes += size;
             summary.lfs_pointers += u64::from(is_lfs_pointer(object.data()));
         }
     }

@@ -7,9 +7,12 @@ use std::path::{Path, PathBuf};
 
 use tokio::sync::watch;
 
-use crate::exec::{self, CommandSpec, StopSignal, Supervisor, View, ViewRequest};
+use crate::exec::{
+    self, CommandSpec, MOST_IN_MEMORY, Place, StopSignal, Supervisor, View, ViewRequest,
+};
+use crate::git::{self, ExportSummary};
 use crate::model::Oid;
-use crate::pipeline::ports::{Git, Running, Sandbox, SandboxError};
+use crate::pipeline::ports::{Git, PreparedView, Running, Sandbox, SandboxError};
 
 /// A private checkout outside the repository.
 pub struct PrivateCheckout {
@@ -29,13 +32,13 @@ impl PrivateCheckout {
 }
 
 impl Sandbox for PrivateCheckout {
-    fn prepare(&self, git: &dyn Git, commit: &Oid, scratch: &Path) -> Result<View, SandboxError> {
-        let root = scratch.join("tree");
-        std::fs::create_dir_all(&root).map_err(|source| exec::Error::View {
-            path: root.clone(),
-            source,
-        })?;
-        let summary = git.export_tree(commit, &root)?;
+    fn prepare(
+        &self,
+        git: &dyn Git,
+        commit: &Oid,
+        scratch: &Path,
+    ) -> Result<PreparedView, SandboxError> {
+        let (place, root, summary) = export(git, commit, scratch)?;
         let linked = git.ignored_environment()?;
         let mut view = exec::prepare_view(ViewRequest {
             root,
@@ -56,7 +59,7 @@ impl Sandbox for PrivateCheckout {
                 summary.lfs_pointers
             ));
         }
-        Ok(view)
+        Ok(PreparedView { view, place })
     }
 
     fn run<'a>(
@@ -75,4 +78,25 @@ impl Sandbox for PrivateCheckout {
             .map(OsString::as_os_str);
         exec::resolve_program(name, view, path, checkout)
     }
+}
+
+/// Writes the tree of a commit to memory, or to the run's folder where it is too large for that.
+fn export(
+    git: &dyn Git,
+    commit: &Oid,
+    scratch: &Path,
+) -> Result<(Option<Place>, PathBuf, ExportSummary), SandboxError> {
+    if let Some(place) = Place::in_memory() {
+        let tree = place.tree();
+        match git.export_tree(commit, &tree, MOST_IN_MEMORY) {
+            Ok(summary) => return Ok((Some(place), tree, summary)),
+            // Too large, or the memory is full after all: the disk gets its turn, and says so if it
+            // cannot either.
+            Err(git::Error::ExportTooLarge { .. } | git::Error::ExportWrite { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let tree = scratch.join("tree");
+    let summary = git.export_tree(commit, &tree, u64::MAX)?;
+    Ok((None, tree, summary))
 }

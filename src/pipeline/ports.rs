@@ -9,7 +9,7 @@ use std::pin::Pin;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use crate::exec::{self, CommandSpec, Finished, StopSignal, View};
+use crate::exec::{self, CommandSpec, Finished, Place, StopSignal, View};
 use crate::git::{self, Base, Built, CommitMessage, DiffText};
 use crate::model::{BaseTree, ChangeSet, Event, EventKind, Oid, RunId, WorkBranch};
 use crate::policy::Cleared;
@@ -51,8 +51,13 @@ pub trait Git: Send {
     -> Result<String, git::Error>;
     /// Brings an abandoned branch back.
     fn restore(&self, branch: &WorkBranch, commit: &Oid, run: &RunId) -> Result<(), git::Error>;
-    /// Writes the exact tree of a commit into an empty folder.
-    fn export_tree(&self, commit: &Oid, into: &Path) -> Result<git::ExportSummary, git::Error>;
+    /// Writes the exact tree of a commit into an empty folder, if it is not larger than that.
+    fn export_tree(
+        &self,
+        commit: &Oid,
+        into: &Path,
+        most_bytes: u64,
+    ) -> Result<git::ExportSummary, git::Error>;
     /// The ignored environments of the work tree (`.venv`, `node_modules`).
     fn ignored_environment(&self) -> Result<Vec<String>, git::Error>;
     /// The user, as the repository's configuration names him.
@@ -110,8 +115,13 @@ impl Git for git::Repository {
     fn restore(&self, branch: &WorkBranch, commit: &Oid, run: &RunId) -> Result<(), git::Error> {
         Self::restore(self, branch, commit, run)
     }
-    fn export_tree(&self, commit: &Oid, into: &Path) -> Result<git::ExportSummary, git::Error> {
-        Self::export_tree(self, commit, into)
+    fn export_tree(
+        &self,
+        commit: &Oid,
+        into: &Path,
+        most_bytes: u64,
+    ) -> Result<git::ExportSummary, git::Error> {
+        Self::export_tree_within(self, commit, into, most_bytes)
     }
     fn ignored_environment(&self) -> Result<Vec<String>, git::Error> {
         Self::ignored_environment(self)
@@ -154,7 +164,12 @@ pub type Running<'a> = Pin<Box<dyn Future<Output = Result<Finished, exec::Error>
 /// Where the commands of a run see the candidate's tree, and how they are started.
 pub trait Sandbox: Send + Sync {
     /// Makes the test view of a commit under `scratch`.
-    fn prepare(&self, git: &dyn Git, commit: &Oid, scratch: &Path) -> Result<View, SandboxError>;
+    fn prepare(
+        &self,
+        git: &dyn Git,
+        commit: &Oid,
+        scratch: &Path,
+    ) -> Result<PreparedView, SandboxError>;
     /// Runs one command in it.
     fn run<'a>(
         &'a self,
@@ -164,6 +179,15 @@ pub trait Sandbox: Send + Sync {
     ) -> Running<'a>;
     /// Finds the program of a command: in the view's environment first, never in the checkout.
     fn resolve(&self, name: &str, view: &View, checkout: &Path) -> Result<PathBuf, exec::Error>;
+}
+
+/// A test view, and where it lives when that is not the run's folder.
+#[derive(Debug)]
+pub struct PreparedView {
+    /// The view.
+    pub view: View,
+    /// Removed with everything in it when this is dropped.
+    pub place: Option<Place>,
 }
 
 /// The test view could not be made.

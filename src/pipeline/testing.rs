@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
 use crate::exec::report::{self, Reading, Runner};
-use crate::exec::{self, CommandSpec, Finished, StopSignal, View};
+use crate::exec::{self, CommandSpec, Finished, Place, StopSignal, View};
 use crate::model::{
     CommandEnd, CommandId, CommandOrigin, CommandStart, Digest, EventKind, ExitKind, OutputSummary,
     TestOutcome, TestReport, VerificationCommand,
@@ -28,6 +28,8 @@ pub struct TestJob {
     pub commands: Vec<Cleared<VerificationCommand>>,
     /// Where the candidate's tree is.
     pub view: View,
+    /// Where the view lives, when that is not the run's folder; removed when the job is over.
+    pub place: Option<Place>,
     /// The checkout under review; no program is ever taken from its tracked files.
     pub checkout: PathBuf,
     /// The run's folder.

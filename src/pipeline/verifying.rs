@@ -172,7 +172,7 @@ impl Driver {
         } else {
             StopSignal::default()
         };
-        let view = self.ports.sandbox.prepare(&*self.ports.git, &commit, &scratch).map_err(|error| {
+        let prepared = self.ports.sandbox.prepare(&*self.ports.git, &commit, &scratch).map_err(|error| {
             Failure::run(
                 Status::GitError,
                 format!("the test view cannot be made: {error}"),
@@ -181,7 +181,8 @@ impl Driver {
         })?;
         Ok(Prepared::Run(Box::new(TestJob {
             commands,
-            view,
+            view: prepared.view,
+            place: prepared.place,
             checkout: self.ports.git.root().to_owned(),
             folder,
             first_id: u32::try_from(self.run.commands.len())
