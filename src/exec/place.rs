@@ -5,7 +5,7 @@
 //! and temporary folder, where tests write, stay on the disk of the run store.
 
 use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, StatVfsMountFlags, flock, statvfs};
@@ -44,6 +44,7 @@ impl Place {
         remove_abandoned(memory);
         let dir = tempfile::Builder::new()
             .prefix(PREFIX)
+            .permissions(fs::Permissions::from_mode(0o700))
             .tempdir_in(memory)
             .ok()?;
         let lock = OpenOptions::new()
