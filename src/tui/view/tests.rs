@@ -88,14 +88,14 @@ fn hidden_characters_are_named_in_reverse_video() {
     let mut bench = Bench::new(&review(), (120, 36));
     bench.keys("G");
     let buffer = bench.draw();
-    let (x, y) = find(&buffer, "⟨U+202E⟩");
+    let (x, y) = find(&buffer, "<U+202E>");
     assert!(
         buffer[(x, y)]
             .style()
             .add_modifier
             .contains(Modifier::REVERSED)
     );
-    find(&buffer, "⟨U+200B⟩");
+    find(&buffer, "<U+200B>");
 }
 
 #[test]
