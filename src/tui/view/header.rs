@@ -68,15 +68,16 @@ fn name(app: &App) -> String {
     }
 }
 
-fn elapsed(app: &App) -> String {
-    let Some(started) = app.run.started else {
-        return String::new();
-    };
-    let end = match (app.run.is_busy(), app.run.finished) {
-        (false, Some(finished)) => finished,
-        (true, _) | (false, None) => app.now.wall,
-    };
-    words::clock(words::between(started, end) / 1_000)
+/// The clock of what runs, or nothing: a clock that stands looks frozen, and one that counts while
+/// somebody reads would only hurry. How long the phases took is in the plan pane.
+fn elapsed(app: &App) -> Option<String> {
+    if !app.run.is_busy() {
+        return None;
+    }
+    // A run that finished before is running its tests again.
+    let again = app.run.finished.and(app.run.running_command());
+    let began = again.map(|command| command.started).or(app.run.started)?;
+    Some(words::clock(words::between(began, app.now.wall) / 1_000))
 }
 
 fn status_row(app: &App, with_run: bool) -> Row {
@@ -89,7 +90,8 @@ fn status_row(app: &App, with_run: bool) -> Row {
     if !app.is_live() {
         right = right.put(Role::Warn, " read only");
     }
-    right.put(Role::Text, format!(" {} ", elapsed(app)))
+    let clock = elapsed(app).map_or(String::new(), |clock| format!(" {clock}"));
+    right.put(Role::Text, format!("{clock} "))
 }
 
 fn identity(app: &App, width: usize) -> Row {

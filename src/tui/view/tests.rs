@@ -130,6 +130,18 @@ fn the_monochrome_theme_has_no_colour_and_still_tells_everything() {
 }
 
 #[test]
+fn the_clock_counts_while_something_runs_and_is_gone_in_the_review() {
+    let first_line = |bench: &mut Bench| bench.text().lines().next().unwrap().to_owned();
+    let mut bench = Bench::new(&running(), (120, 36));
+    assert!(first_line(&mut bench).ends_with("[RUNNING] 00:17"));
+    bench.wall += std::time::Duration::from_secs(65);
+    bench.send(Msg::Tick);
+    assert!(first_line(&mut bench).ends_with("[RUNNING] 01:22"));
+    let mut bench = Bench::new(&review(), (120, 36));
+    assert!(first_line(&mut bench).ends_with("[REVIEW]"));
+}
+
+#[test]
 fn below_the_smallest_size_one_sentence_is_left() {
     let text = Bench::new(&running(), (19, 5)).text();
     assert!(text.contains("[RUNNING]"), "{text}");
