@@ -5,6 +5,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 use crate::model::{Override, TestOutcome};
+use crate::text::command_line;
 use crate::tui::app::App;
 use crate::tui::row::{Row, wrap};
 use crate::tui::theme::Role;
@@ -120,7 +121,7 @@ fn tests_fact(app: &App) -> String {
     });
     format!(
         "{}  exit {exit}  {} passed, {} failed  {}{log}{note}",
-        words::argv(&report.argv),
+        command_line(&report.argv),
         report.passed,
         report.failed,
         words::duration(milliseconds(report.seconds)),

@@ -198,7 +198,7 @@ pub(crate) fn need_words(open: &[Need]) -> Vec<String> {
 fn running(app: &App) -> Vec<Row> {
     let phase = app.run.phases.iter().rfind(|p| p.outcome.is_none());
     let what = match (app.run.running_command(), phase) {
-        (Some(command), _) => words::argv(&command.start.argv),
+        (Some(command), _) => words::command_parts(&app.run, &command.start.argv).0,
         (None, Some(phase)) => phase.phase.title().to_owned(),
         (None, None) => "starting".to_owned(),
     };

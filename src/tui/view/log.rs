@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 
 use crate::model::run::CommandState;
 use crate::model::{CommandId, TestReport};
+use crate::text::command_line;
 use crate::tui::app::{App, LogMode, Target};
 use crate::tui::glyph::glyphs;
 use crate::tui::row::{Row, wrap};
@@ -19,7 +20,9 @@ pub(crate) fn title(app: &App) -> (String, String) {
     match app.log_shown() {
         LogMode::Output(id) => {
             let command = app.run.commands.iter().rfind(|c| c.start.id == id);
-            let argv = command.map_or(String::new(), |c| words::argv(&c.start.argv));
+            let argv = command.map_or(String::new(), |c| {
+                words::command_parts(&app.run, &c.start.argv).0
+            });
             let size = app.log.window.as_ref().filter(|(have, _)| *have == id);
             let size = size.map_or(0, |(_, window)| window.size);
             let size = size.max(app.log.sizes.get(&id).copied().unwrap_or(0));
@@ -63,7 +66,7 @@ pub(crate) fn rows(app: &App, width: usize) -> Vec<PaneRow> {
     for (argv, reason) in &app.run.skipped {
         let row = Row::new(app.theme)
             .put(Role::Dim, "      [--]             ")
-            .put(Role::Text, format!(" {}", words::argv(argv)))
+            .put(Role::Text, format!(" {}", command_line(argv)))
             .put(Role::Dim, format!("  not run: {reason}"));
         rows.push(PaneRow::text(row));
     }
@@ -120,8 +123,16 @@ fn command_row(app: &App, command: &CommandState, width: usize) -> Row {
         )
         .put(Role::Dim, format!(" {time:>7} "));
     let room = width.saturating_sub(row.width() + right.width() + 2);
-    row.fitted(Role::Text, &words::argv(&command.start.argv), room)
-        .right(right, width)
+    let (planned, appended) = words::command_parts(&app.run, &command.start.argv);
+    let row = row.fitted(Role::Text, &planned, room);
+    let room = width.saturating_sub(row.width() + right.width() + 3);
+    // What milton appended matters only where there is room for it.
+    let row = if appended.is_empty() || room < 12 {
+        row
+    } else {
+        row.put(Role::Dim, " ").fitted(Role::Dim, &appended, room)
+    };
+    row.right(right, width)
 }
 
 fn summary(app: &App, command: &CommandState) -> String {

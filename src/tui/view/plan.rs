@@ -3,6 +3,7 @@
 use crate::model::event::PhaseOutcome;
 use crate::model::run::PhaseState;
 use crate::model::{Phase, Status};
+use crate::text::command_line;
 use crate::tui::app::{App, Target};
 use crate::tui::row::Row;
 use crate::tui::theme::Role;
@@ -153,7 +154,7 @@ fn verification(app: &App, width: usize, rows: &mut Vec<PaneRow>) {
             .put(Role::Text, " ")
             .fitted(
                 Role::Text,
-                &words::argv(&command.argv),
+                &command_line(&command.argv),
                 width.saturating_sub(5),
             );
         rows.push(match state {

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 
 use crate::model::PhaseOutcome;
+use crate::model::RunState;
 use crate::model::run::{CommandState, PhaseState};
+use crate::text::command_line;
 use crate::tui::theme::Role;
 
 /// `0.1s`, `14.2s`, `02:14`, `1:02:14`.
@@ -64,20 +66,34 @@ pub(super) fn command(state: &CommandState) -> (Role, &'static str) {
     }
 }
 
-/// An argument list as a person types it, for reading only.
-pub(super) fn argv(argv: &[String]) -> String {
-    let quoted = argv.iter().map(|word| {
-        let plain = !word.is_empty()
-            && word
-                .chars()
-                .all(|c| c.is_alphanumeric() || "-_./:=@+,%^~[]*".contains(c));
-        if plain {
-            word.clone()
-        } else {
-            format!("'{word}'")
-        }
-    });
-    quoted.collect::<Vec<_>>().join(" ")
+/// What milton appended to a planned command when it ran it: `pytest -q` runs as
+/// `pytest -q --junitxml=…` or `python3 -m pytest -q --junitxml=…`. `None` when this is another
+/// command.
+fn appended<'a>(ran: &'a [String], planned: &[String]) -> Option<&'a [String]> {
+    let as_module = || {
+        let [_, dash, module, rest @ ..] = ran else {
+            return None;
+        };
+        let (name, arguments) = planned.split_first()?;
+        (dash == "-m" && module == name).then(|| rest.strip_prefix(arguments))?
+    };
+    ran.strip_prefix(planned)
+        .filter(|_| !planned.is_empty())
+        .or_else(as_module)
+}
+
+/// A command as it was planned, and behind it what milton appended (often nothing).
+pub(super) fn command_parts(run: &RunState, ran: &[String]) -> (String, String) {
+    let planned = run.plan.iter().flat_map(|plan| &plan.verification);
+    let planned = planned.map(|command| &command.argv);
+    let reported = run.tests.iter().map(|report| &report.argv);
+    let known = planned
+        .chain(reported)
+        .find_map(|argv| Some((argv, appended(ran, argv)?)));
+    match known {
+        Some((argv, appended)) => (command_line(argv), command_line(appended)),
+        None => (command_line(ran), String::new()),
+    }
 }
 
 #[cfg(test)]
@@ -92,5 +108,19 @@ mod tests {
         assert_eq!(clock(3_734), "1:02:14");
         assert_eq!(bytes(12_600), "12.3 KiB");
         assert_eq!(count(1, "file", "files"), "1 file");
+    }
+
+    #[test]
+    fn a_command_is_shown_as_it_was_planned() {
+        use crate::tui::fixture::{Bench, review, words};
+        let run = Bench::new(&review(), (80, 24)).app.run;
+        let parts = |line: &str| command_parts(&run, &words(line));
+        let plain = ("pytest -q".to_owned(), String::new());
+        assert_eq!(parts("pytest -q"), plain);
+        let with = ("pytest -q".to_owned(), "-o --junit".to_owned());
+        assert_eq!(parts("pytest -q -o --junit"), with);
+        assert_eq!(parts("/usr/bin/python3 -m pytest -q -o --junit"), with);
+        let other = ("pytest -v".to_owned(), String::new());
+        assert_eq!(parts("pytest -v"), other);
     }
 }
