@@ -171,14 +171,30 @@ pub(crate) struct Editor {
 /// What lies over the panes.
 #[derive(Clone, Debug)]
 pub(crate) enum Overlay {
-    Help { top: usize },
-    Needs { selected: usize },
-    Approve { typed: String, wrong: bool },
-    TestChoices { selected: usize },
+    Help {
+        top: usize,
+    },
+    Needs {
+        selected: usize,
+    },
+    Approve {
+        typed: String,
+        wrong: bool,
+    },
+    TestChoices {
+        selected: usize,
+    },
     Note(Box<TextArea<'static>>),
     Editor(Box<Editor>),
-    Search { text: String },
+    Search {
+        text: String,
+    },
     Merge,
+    /// The whole of a finding, to be scrolled.
+    Finding {
+        index: usize,
+        top: usize,
+    },
 }
 
 /// The type-ahead guard.

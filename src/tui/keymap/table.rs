@@ -130,7 +130,7 @@ pub(crate) static TABLE: &[Binding] = &[
         Group::Review,
         &[(code(KeyCode::Enter), Action::Open)],
         "open",
-        "open, or jump to the place: file, line, command, failure",
+        "open, or jump to the place: file, line, command, failure; a finding in full",
     ),
     row(
         Group::Review,

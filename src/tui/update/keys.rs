@@ -106,7 +106,7 @@ fn act(app: &mut App, action: Action, count: Option<usize>, intent: Intent) -> V
         Action::NextMark => return review::next_mark(app, true),
         Action::PreviousMark => return review::next_mark(app, false),
         Action::Mark => return review::toggle_mark(app),
-        Action::Open => review::open(app),
+        Action::Open => return review::open(app),
         Action::Comment => comments::comment(app, comments::Place::Line),
         Action::CommentFile => comments::comment(app, comments::Place::File),
         Action::EditComment => comments::edit_comment(app),

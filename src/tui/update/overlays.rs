@@ -12,6 +12,7 @@ use crate::tui::update::keys::Intent;
 use crate::tui::update::review::may_change;
 use crate::tui::update::{Effect, jumps, review, search as find};
 use crate::tui::view::approval::approval_fits;
+use crate::tui::view::dialogs::last_finding_top;
 
 /// How many characters of the tree id approve.
 pub(crate) const TYPED: usize = 4;
@@ -60,6 +61,10 @@ pub(super) fn pressed(app: &mut App, key: KeyEvent, intent: Intent) -> Vec<Effec
             help(app, top, key);
             Vec::new()
         }
+        Overlay::Finding { index, top } if !leave => {
+            finding(app, (index, top), key);
+            Vec::new()
+        }
         Overlay::Merge if key.code == KeyCode::Char('q') => super::leave(app),
         Overlay::Merge if !leave && key.code != KeyCode::Enter => {
             app.overlay = Some(Overlay::Merge);
@@ -71,6 +76,7 @@ pub(super) fn pressed(app: &mut App, key: KeyEvent, intent: Intent) -> Vec<Effec
         | Overlay::TestChoices { .. }
         | Overlay::Needs { .. }
         | Overlay::Help { .. }
+        | Overlay::Finding { .. }
         | Overlay::Merge => Vec::new(),
     }
 }
@@ -98,6 +104,7 @@ pub(super) fn paste(app: &mut App, text: &str) {
             Overlay::Help { .. }
             | Overlay::Needs { .. }
             | Overlay::TestChoices { .. }
+            | Overlay::Finding { .. }
             | Overlay::Merge,
         )
         | None => app.say("pasted text was ignored"),
@@ -287,15 +294,30 @@ fn go_to(app: &mut App, need: Need) {
     }
 }
 
-fn help(app: &mut App, top: usize, key: KeyEvent) {
-    let top = match Press::of(key) {
-        Press::Char('q' | '?') => return,
+/// The first row on screen after `key` in a text that is scrolled.
+fn scrolled(top: usize, key: KeyEvent) -> usize {
+    match Press::of(key) {
         Press::Down | Press::Char('j') => top + 1,
         Press::Up | Press::Char('k') => top.saturating_sub(1),
         Press::PageDown | Press::Char(' ') => top + 10,
         Press::PageUp => top.saturating_sub(10),
         Press::Char(_) | Press::Enter | Press::Backspace | Press::Other => top,
-    };
+    }
+}
+
+fn finding(app: &mut App, (index, top): (usize, usize), key: KeyEvent) {
+    if matches!(Press::of(key), Press::Char('q') | Press::Enter) {
+        return;
+    }
+    let top = scrolled(top, key).min(last_finding_top(app, index));
+    app.overlay = Some(Overlay::Finding { index, top });
+}
+
+fn help(app: &mut App, top: usize, key: KeyEvent) {
+    if matches!(Press::of(key), Press::Char('q' | '?')) {
+        return;
+    }
+    let top = scrolled(top, key);
     let last = crate::tui::view::dialogs::help_rows(app).saturating_sub(1);
     app.overlay = Some(Overlay::Help { top: top.min(last) });
 }

@@ -3,7 +3,7 @@
 
 use crate::model::review::needs;
 use crate::model::{Decision, ItemId, ReviewCommand, TickedBy};
-use crate::tui::app::{App, LogMode, Overlay, Target};
+use crate::tui::app::{App, LogMode, Note, Overlay, Target};
 use crate::tui::keymap::Pane;
 use crate::tui::update::comments::{comment_under_cursor, edit_comment};
 use crate::tui::update::keys::Intent;
@@ -160,20 +160,53 @@ pub(super) fn next_mark(app: &mut App, forward: bool) -> Vec<Effect> {
 }
 
 /// What Enter does.
-pub(super) fn open(app: &mut App) {
+pub(super) fn open(app: &mut App) -> Vec<Effect> {
     if app.in_patch() {
         if comment_under_cursor(app).is_some() {
             edit_comment(app);
+        } else if let Some(index) = finding_under_cursor(app) {
+            return open_finding(app, index);
         }
-        return;
+        return Vec::new();
     }
     if let (Pane::Log, LogMode::Failure(index)) = (app.focus, app.log_shown()) {
         open_failure_place(app, index);
-        return;
+        return Vec::new();
     }
-    if let Some(target) = selected(app) {
-        open_target(app, target);
+    match selected(app) {
+        Some(Target::Finding(index)) => {
+            let place = app.finding_place(index);
+            let shown = place.is_some_and(|(path, line)| jumps::jump(app, &path, line, false));
+            if shown {
+                Vec::new()
+            } else {
+                open_finding(app, index)
+            }
+        }
+        Some(target) => {
+            open_target(app, target);
+            Vec::new()
+        }
+        None => Vec::new(),
     }
+}
+
+/// The finding that stands under the cursor's line; of several the first unread one.
+fn finding_under_cursor(app: &App) -> Option<usize> {
+    let notes = app.diff.notes.get(&app.diff.cursor)?;
+    let findings = notes.iter().filter_map(|note| match note {
+        Note::Finding(index) => Some(*index),
+        Note::Comment(_) => None,
+    });
+    let is_read = |index: &usize| app.run.findings.get(*index).is_some_and(|f| f.read);
+    findings.min_by_key(is_read)
+}
+
+/// Shows the whole of a finding, which reads it.
+fn open_finding(app: &mut App, index: usize) -> Vec<Effect> {
+    app.flash = None;
+    app.open(Overlay::Finding { index, top: 0 });
+    read_finding(app, index)
 }
 
 /// Shows the place of a thing.

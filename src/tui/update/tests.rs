@@ -481,3 +481,24 @@ fn the_reasons_of_a_refusal_and_the_patch_change_places() {
     bench.keys("p");
     assert!(bench.text().contains("limits.files"));
 }
+
+#[test]
+fn a_long_finding_is_cut_in_the_panes_and_enter_shows_and_reads_it_all() {
+    let mut bench = Bench::new(&review(), (80, 24));
+    let last = bench.app.run.findings.len() - 1;
+    let risk = &mut bench.app.run.findings[last].risk;
+    "nowhere in the diff".clone_into(&mut risk.subject);
+    risk.detail = (0..60).map(|n| format!("sentence {n} of many. ")).collect();
+    let text = bench.keys("5G").is_empty().then(|| bench.text()).unwrap();
+    assert!(text.contains("… (Enter shows all)"), "{text}");
+    assert!(!text.contains("sentence 59"), "{text}");
+    let read = u32::try_from(last).unwrap();
+    let effects = bench.keys("<Enter>");
+    assert_eq!(sent(&effects), [ReviewCommand::ReadFinding(read)]);
+    assert!(bench.text().contains("sentence 0 "));
+    bench.keys(&"j".repeat(40));
+    let text = bench.text();
+    assert!(text.contains("sentence 59"), "{text}");
+    bench.keys("<Esc>");
+    assert!(bench.app.overlay.is_none());
+}

@@ -5,10 +5,13 @@ use crate::tui::app::{App, Target};
 use crate::tui::keymap::Pane;
 use crate::tui::row::Row;
 use crate::tui::theme::Role;
-use crate::tui::view::{PaneRow, wrapped};
+use crate::tui::view::{PaneRow, wrapped, wrapped_start};
 
 /// From this width on the evidence of every item is shown, below it only that of the selected one.
 const ROOMY: usize = 42;
+
+/// The most rows of a finding's text in a list.
+pub(super) const FINDING_ROWS: usize = 4;
 
 /// What stands right in the title.
 pub(crate) fn title(app: &App) -> String {
@@ -122,7 +125,13 @@ fn findings(app: &App, width: usize, rows: &mut Vec<PaneRow>) {
             .path(Role::Dim, &finding.risk.subject, room);
         rows.push(PaneRow::of(target, row));
         if shows_detail {
-            rows.extend(wrapped(app, Role::Dim, &finding.risk.detail, (4, width)));
+            let text = &finding.risk.detail;
+            rows.extend(wrapped_start(
+                app,
+                Role::Dim,
+                text,
+                (4, width, FINDING_ROWS),
+            ));
         }
     }
 }

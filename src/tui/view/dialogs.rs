@@ -13,6 +13,9 @@ use crate::tui::theme::Role;
 use crate::tui::update::TEST_CHOICES;
 use crate::tui::view::{approval, caret, comments, footer, put};
 
+/// The most columns of a finding's text: longer lines are hard to read.
+const FINDING_WIDTH: usize = 76;
+
 /// Draws the overlay; the answer is where the terminal's cursor belongs.
 pub(crate) fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     match app.overlay.as_ref()? {
@@ -51,6 +54,10 @@ pub(crate) fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Positio
         }
         Overlay::Merge => {
             approval::merge(app, area, buffer);
+            None
+        }
+        Overlay::Finding { index, top } => {
+            finding(app, (*index, *top), area, buffer);
             None
         }
     }
@@ -160,6 +167,47 @@ fn help(app: &App, top: usize, area: Rect, buffer: &mut Buffer) {
     let rows = help_lines(app, width);
     let keys = "j/k scroll  Esc close";
     let inner = frame(app, ("Keys", keys), (width, rows.len()), (area, buffer));
+    draw_rows(app, rows.into_iter().skip(top).collect(), inner, buffer);
+}
+
+fn finding_lines(app: &App, index: usize, width: usize) -> Vec<Row> {
+    let Some(finding) = app.run.findings.get(index) else {
+        return Vec::new();
+    };
+    let text = [
+        (Role::Strong, finding.risk.subject.as_str()),
+        (Role::Text, ""),
+        (Role::Text, finding.risk.detail.as_str()),
+    ];
+    let rows = text.into_iter().flat_map(|(role, text)| {
+        let parts = wrap(text, width).into_iter();
+        parts.map(move |part| Row::new(app.theme).put(role, part))
+    });
+    rows.collect()
+}
+
+/// The last row of a finding that may stand at the top.
+pub(crate) fn last_finding_top(app: &App, index: usize) -> usize {
+    let area = Rect::new(0, 0, app.size.0, app.size.1);
+    let rows = finding_lines(app, index, room(area, FINDING_WIDTH)).len();
+    (rows + 2).saturating_sub(usize::from(app.size.1))
+}
+
+fn finding(app: &App, (index, top): (usize, usize), area: Rect, buffer: &mut Buffer) {
+    let width = room(area, FINDING_WIDTH);
+    let rows = finding_lines(app, index, width);
+    let id = app
+        .run
+        .findings
+        .get(index)
+        .map_or("", |f| f.risk.id.as_str());
+    let title = format!("Finding {}/{}: {id}", index + 1, app.run.findings.len());
+    let keys = if last_finding_top(app, index) > 0 {
+        "j/k scroll  Esc close"
+    } else {
+        "Esc close"
+    };
+    let inner = frame(app, (&title, keys), (width, rows.len()), (area, buffer));
     draw_rows(app, rows.into_iter().skip(top).collect(), inner, buffer);
 }
 

@@ -58,6 +58,30 @@ fn wrapped(app: &App, role: Role, text: &str, (indent, width): (usize, usize)) -
     rows.collect()
 }
 
+/// As [`wrapped`], but at most `most` rows; when text is missing, the last one says how to see it.
+fn wrapped_start(
+    app: &App,
+    role: Role,
+    text: &str,
+    (indent, width, most): (usize, usize, usize),
+) -> Vec<PaneRow> {
+    let mut rows = wrapped(app, role, text, (indent, width));
+    if rows.len() > most {
+        rows.truncate(most.saturating_sub(1));
+        let more = Row::new(app.theme).pad_to(indent).join(more_row(app));
+        rows.push(PaneRow::text(more));
+    }
+    rows
+}
+
+/// What stands where a finding's text was cut.
+fn more_row(app: &App) -> Row {
+    Row::new(app.theme)
+        .put(Role::Dim, "… (")
+        .put(Role::Key, "Enter")
+        .put(Role::Dim, " shows all)")
+}
+
 /// The rows of a list pane at some width.
 pub(crate) fn rows(app: &App, pane: Pane, width: usize) -> Vec<PaneRow> {
     match pane {

@@ -4,7 +4,8 @@ use crate::tui::app::{App, Note};
 use crate::tui::layout::Class;
 use crate::tui::row::{Row, wrap};
 use crate::tui::theme::Role;
-use crate::tui::view::comments;
+use crate::tui::view::checklist::FINDING_ROWS;
+use crate::tui::view::{comments, more_row};
 
 /// The widest box: longer lines are hard to read.
 const WIDEST: usize = 84;
@@ -39,7 +40,12 @@ fn boxed(app: &App, note: Note, (indent, width): (usize, usize)) -> Vec<Row> {
         .rule_to(role, "─", right)
         .put(role, "┐");
     let mut rows = vec![top];
-    for part in wrap(&text, outer.saturating_sub(4).max(1)) {
+    let mut parts = wrap(&text, outer.saturating_sub(4).max(1));
+    let is_cut = matches!(note, Note::Finding(_)) && parts.len() > FINDING_ROWS;
+    if is_cut {
+        parts.truncate(FINDING_ROWS - 1);
+    }
+    for part in parts {
         rows.push(
             blank()
                 .put(role, "│ ")
@@ -47,6 +53,10 @@ fn boxed(app: &App, note: Note, (indent, width): (usize, usize)) -> Vec<Row> {
                 .pad_to(right)
                 .put(role, "│"),
         );
+    }
+    if is_cut {
+        let more = blank().put(role, "│ ").join(more_row(app));
+        rows.push(more.pad_to(right).put(role, "│"));
     }
     rows.push(
         blank()

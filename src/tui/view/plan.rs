@@ -7,7 +7,7 @@ use crate::text::command_line;
 use crate::tui::app::{App, Target};
 use crate::tui::row::Row;
 use crate::tui::theme::Role;
-use crate::tui::view::{PaneRow, header, words, wrapped};
+use crate::tui::view::{PaneRow, checklist, header, words, wrapped, wrapped_start};
 
 /// What stands right in the title.
 pub(crate) fn title(app: &App) -> String {
@@ -184,7 +184,12 @@ fn risks(app: &App, width: usize, rows: &mut Vec<PaneRow>) {
             .put(Role::Text, format!(" {}", finding.risk.id));
         rows.push(PaneRow::of(Target::Finding(index), row));
         let text = format!("{}: {}", finding.risk.subject, finding.risk.detail);
-        rows.extend(wrapped(app, Role::Dim, &text, (4, width)));
+        rows.extend(wrapped_start(
+            app,
+            Role::Dim,
+            &text,
+            (4, width, checklist::FINDING_ROWS),
+        ));
     }
 }
 
