@@ -180,8 +180,9 @@ fn acted(app: &mut App, act: &ReviewAct) -> Vec<Effect> {
         }
         ReviewAct::ChangesRequested { .. } => app.say("sent: changes requested; q leaves"),
         ReviewAct::Abandoned { .. } => {
+            // The decision line says how to take it back; the keys are shown again.
             app.overlay = None;
-            app.say("abandoned; press U to restore");
+            app.flash = None;
         }
         ReviewAct::Restored { branch, .. } => app.say(format!("restored {branch}")),
         ReviewAct::TestFailureAcknowledged { .. } => {

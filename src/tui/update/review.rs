@@ -259,13 +259,31 @@ pub(super) fn open_target(app: &mut App, target: Target) {
 
 fn open_failure_place(app: &mut App, index: usize) {
     let failure = app.run.tests.as_ref().and_then(|t| t.failures.get(index));
-    let place = failure.and_then(|f| Some((f.file.clone()?, f.line)));
-    match place {
-        Some((path, line)) => {
+    let Some(failure) = failure else { return };
+    let reported = failure.file.clone().map(|file| (file, failure.line));
+    // The assertion often stands in a file that is not part of the change; then the innermost
+    // frame that is.
+    let traceback = failure.traceback.lines().rev().filter_map(frame_place);
+    let in_diff = |path: &str| app.run.changed_files.iter().any(|f| f.path == path);
+    let place = reported.iter().cloned().chain(traceback);
+    let place = place.into_iter().find(|(path, _)| in_diff(path));
+    match (place, reported) {
+        (Some((path, line)), _) => {
             jumps::jump(app, &path, line, false);
         }
-        None => app.say("the report does not say where this failed"),
+        (None, Some((path, line))) => {
+            let line = line.map_or(String::new(), |line| format!(":{line}"));
+            app.say(format!("failed at {path}{line}, which is not in this diff"));
+        }
+        (None, None) => app.say("the report does not say where this failed"),
     }
+}
+
+/// The file and line of a traceback's line: `src/calc.py:4: AssertionError`.
+fn frame_place(line: &str) -> Option<(String, Option<u32>)> {
+    let mut parts = line.split(':');
+    let (path, line) = (parts.next()?, parts.next()?);
+    Some((path.to_owned(), Some(line.parse().ok()?)))
 }
 
 fn open_evidence(app: &mut App, item: ItemId) {

@@ -3,7 +3,7 @@
 
 use ratatui::layout::Rect;
 
-use crate::tui::app::{App, LogMode};
+use crate::tui::app::{App, LogMode, Target};
 use crate::tui::keymap::Pane;
 use crate::tui::layout::{Class, Needs, class, screen};
 use crate::tui::view;
@@ -67,11 +67,14 @@ fn list(app: &mut App, pane: Pane, inner: Rect) {
         list.row = row;
     } else {
         let first = rows.iter().position(|r| r.target.is_some());
+        // Whoever looks at the log after failing tests looks for the failure.
+        let failure = |r: &view::PaneRow| matches!(r.target, Some(Target::Failure(_)));
+        let failed = rows.iter().position(failure);
         let same = rows
             .get(list.row)
             .filter(|r| r.target.is_some())
             .map(|_| list.row);
-        list.row = same.or(first).unwrap_or(0);
+        list.row = failed.or(same).or(first).unwrap_or(0);
         // The first thing is selected as soon as somebody looks at the pane; until then the place
         // follows new rows.
         if app.focus == pane {

@@ -11,7 +11,7 @@ use crate::tui::keymap::{Group, TABLE};
 use crate::tui::row::{Row, wrap};
 use crate::tui::theme::Role;
 use crate::tui::update::TEST_CHOICES;
-use crate::tui::view::{approval, caret, comments, footer, put};
+use crate::tui::view::{approval, caret, comments, put, words};
 
 /// The most columns of a finding's text: longer lines are hard to read.
 const FINDING_WIDTH: usize = 76;
@@ -241,7 +241,10 @@ fn need_text(app: &App, need: &Need) -> (&'static str, String) {
 fn needs_list(app: &App, selected: usize, area: Rect, buffer: &mut Buffer) {
     let open = needs(&app.run);
     let width = room(area, 70);
-    let title = format!("Approval needs: {}", footer::need_words(&open).join(", "));
+    let title = format!(
+        "What approval needs: {}",
+        words::count(open.len(), "thing", "things")
+    );
     let keys = "Enter go there  j/k choose  Esc close";
     let inner = frame(app, (&title, keys), (width, open.len() + 2), (area, buffer));
     let visible = usize::from(inner.height).saturating_sub(2).max(1);

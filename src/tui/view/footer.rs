@@ -150,15 +150,21 @@ fn sentences(app: &App) -> Vec<Row> {
             .put(Role::Text, " needs: ")
             .put(Role::Warn, text)
     };
+    // The same without the adjectives.
+    let short = long
+        .replace("t (tests failed)", "t")
+        .replace("unviewed ", "")
+        .replace("unread ", "");
     vec![
         prefix(long),
+        prefix(short),
         prefix(words::count(open.len(), "thing", "things")),
         row(Role::Warn, format!("A: {} open", open.len())),
     ]
 }
 
 /// `2 ticks`, `1 unviewed file`, `1 unread finding`.
-pub(crate) fn need_words(open: &[Need]) -> Vec<String> {
+fn need_words(open: &[Need]) -> Vec<String> {
     let count = |wanted: fn(&Need) -> bool| open.iter().filter(|n| wanted(n)).count();
     let kinds: [(usize, &str, &str); 5] = [
         (

@@ -4,11 +4,11 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::model::run::CommandState;
-use crate::model::{CommandId, TestReport};
+use crate::model::{CommandId, TestOutcome, TestReport};
 use crate::text::command_line;
 use crate::tui::app::{App, LogMode, Target};
 use crate::tui::glyph::glyphs;
-use crate::tui::row::{Row, wrap};
+use crate::tui::row::{Row, width_of, wrap};
 use crate::tui::theme::Role;
 use crate::tui::view::{PaneRow, header, put, words};
 
@@ -126,18 +126,18 @@ fn command_row(app: &App, command: &CommandState, width: usize) -> Row {
     let (planned, appended) = words::command_parts(&app.run, &command.start.argv);
     let row = row.fitted(Role::Text, &planned, room);
     let room = width.saturating_sub(row.width() + right.width() + 3);
-    // What milton appended matters only where there is room for it.
-    let row = if appended.is_empty() || room < 12 {
+    // What milton appended is shown whole or not at all: half of it would only be noise.
+    let row = if appended.is_empty() || width_of(&appended) > room {
         row
     } else {
-        row.put(Role::Dim, " ").fitted(Role::Dim, &appended, room)
+        row.put(Role::Dim, format!(" {appended}"))
     };
     row.right(right, width)
 }
 
 fn summary(app: &App, command: &CommandState) -> String {
     if let Some(report) = deciding(app, command.start.id) {
-        return format!("{} passed, {} failed", report.passed, report.failed);
+        return result(report);
     }
     if command.start.in_process {
         return "in milton".to_owned();
@@ -147,6 +147,19 @@ fn summary(app: &App, command: &CommandState) -> String {
         .as_ref()
         .map(|e| e.stdout.bytes + e.stderr.bytes);
     bytes.map_or(String::new(), words::bytes)
+}
+
+/// What the suite said, in a few words.
+fn result(report: &TestReport) -> String {
+    let counts = format!("{} passed, {} failed", report.passed, report.failed);
+    match report.outcome {
+        TestOutcome::Passed | TestOutcome::Failed => counts,
+        TestOutcome::TimedOut => format!("timed out, {counts}"),
+        TestOutcome::NoneCounted => "no test counted".to_owned(),
+        TestOutcome::NoReport => "no report".to_owned(),
+        TestOutcome::NotStarted => "not started".to_owned(),
+        TestOutcome::Skipped => "skipped".to_owned(),
+    }
 }
 
 fn failures(app: &App, report: &TestReport, width: usize, rows: &mut Vec<PaneRow>) {

@@ -200,8 +200,18 @@ fn draw_list(app: &App, pane: Pane, area: Rect, buffer: &mut Buffer) {
     let width = usize::from(area.width);
     let rows = rows(app, pane, width);
     let list = app.list(pane);
+    let total = rows.len();
     let selected = app.focus == pane && rows.iter().any(|r| r.target.is_some());
     let visible = rows.into_iter().enumerate().skip(list.top);
+    let below = total.saturating_sub(list.top + usize::from(area.height));
+    if below > 0 && app.screen.class > Class::Tiny {
+        // On the frame, so that it costs no row.
+        let note = Row::new(app.theme).put(Role::Dim, format!(" {below} more ↓ "));
+        let columns = u16::try_from(note.width()).unwrap_or(u16::MAX);
+        if let Some(x) = area.right().checked_sub(columns).filter(|x| *x > area.x) {
+            buffer.set_line(x, area.bottom(), &note.line(width), columns);
+        }
+    }
     for ((index, row), y) in visible.zip(area.y..area.bottom()) {
         let is_selected = selected && index == list.row && row.target.is_some();
         buffer.set_line(area.x, y, &row.row.line(width), area.width);
