@@ -13,6 +13,8 @@ use crate::model::{ReviewCommand, RunState};
 pub use crate::pipeline::Update;
 
 mod app;
+#[doc(hidden)]
+pub mod bench;
 mod diff;
 #[cfg(test)]
 mod fixture;

@@ -199,7 +199,7 @@ fn now() -> Now {
 }
 
 /// Does a job, on a thread where waiting is allowed.
-fn perform(job: Job) -> Msg {
+pub(super) fn perform(job: Job) -> Msg {
     match job {
         Job::Patch { source, path } => {
             let result = read_patch(&path).map(|bytes| {
