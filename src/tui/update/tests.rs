@@ -3,6 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::model::review::CommentKind;
 use crate::model::{Comment, ItemId};
+use crate::tui::app::Target;
 use crate::tui::fixture::*;
 use crate::tui::keymap::Pane;
 use crate::tui::{Mode, ThemeChoice};
@@ -501,4 +502,32 @@ fn a_long_finding_is_cut_in_the_panes_and_enter_shows_and_reads_it_all() {
     assert!(text.contains("sentence 59"), "{text}");
     bench.keys("<Esc>");
     assert!(bench.app.overlay.is_none());
+}
+
+#[test]
+fn a_failure_outside_of_the_change_leads_to_the_innermost_frame_inside() {
+    let mut bench = Bench::new(&test_failure(), SIZE);
+    let failure = &mut bench.app.run.tests.as_mut().unwrap().failures[0];
+    failure.file = Some("tests/test_calc.py".to_owned());
+    failure.line = Some(11);
+    "tests/test_calc.py:11:\n\nsrc/calc.py:4: TypeError\n".clone_into(&mut failure.traceback);
+    bench.keys("4");
+    assert_eq!(bench.app.list(Pane::Log).target, Some(Target::Failure(0)));
+    bench.keys("<Enter><Enter>");
+    assert_eq!(bench.app.focus, Pane::Diff);
+    let place = place_of_cursor(&bench.app).unwrap();
+    assert_eq!(place, ("src/calc.py".to_owned(), Some(4), false));
+}
+
+#[test]
+fn a_failure_that_the_change_does_not_touch_says_where_it_is() {
+    let mut bench = Bench::new(&test_failure(), SIZE);
+    let failure = &mut bench.app.run.tests.as_mut().unwrap().failures[0];
+    failure.file = Some("tests/test_calc.py".to_owned());
+    failure.line = Some(11);
+    failure.traceback.clear();
+    bench.keys("4<Enter><Enter>");
+    let said = "failed at tests/test_calc.py:11, which is not in this diff";
+    assert_eq!(flash(&bench), said);
+    assert_eq!(bench.app.focus, Pane::Log);
 }
