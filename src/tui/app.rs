@@ -259,7 +259,11 @@ impl App {
             focus: Pane::Diff,
             zoom: false,
             lists: HashMap::new(),
-            diff: DiffView::default(),
+            diff: DiffView {
+                // What runs past the edge is where a change hides best.
+                wrap: true,
+                ..DiffView::default()
+            },
             log: LogView {
                 mode: LogMode::Auto,
                 follow: true,

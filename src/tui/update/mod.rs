@@ -175,6 +175,7 @@ fn acted(app: &mut App, act: &ReviewAct) -> Vec<Effect> {
     match act {
         ReviewAct::Approved { merge_command, .. } => {
             let copy = Effect::Copy(merge_command.clone());
+            app.flash = None;
             app.open(Overlay::Merge);
             return vec![copy];
         }

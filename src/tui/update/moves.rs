@@ -152,6 +152,8 @@ pub(super) fn to_line(app: &mut App, number: usize) {
 pub(super) fn sideways(app: &mut App, columns: isize) {
     if app.focus == Pane::Log {
         app.log.left = shifted(app.log.left, columns);
+    } else if app.diff.wrap {
+        app.say("long lines wrap; w cuts them at the edge, then h and l scroll");
     } else {
         app.diff.left = shifted(app.diff.left, columns);
     }

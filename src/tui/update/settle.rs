@@ -143,6 +143,10 @@ fn diff(app: &mut App, inner: Rect) {
     }
     app.diff.visible = app.diff.top..bottom;
     for line in app.diff.visible.clone() {
+        let known = app.diff.seen.get(line).copied().unwrap_or(true);
+        if !known && view::diff::is_cut(app, &diff, line, (width, height)) {
+            continue;
+        }
         let Some(seen) = app.diff.seen.get_mut(line) else {
             break;
         };

@@ -531,3 +531,27 @@ fn a_failure_that_the_change_does_not_touch_says_where_it_is() {
     assert_eq!(flash(&bench), said);
     assert_eq!(bench.app.focus, Pane::Log);
 }
+
+#[test]
+fn a_hunk_is_seen_when_the_ends_of_its_lines_were() {
+    let mut bench = Bench::new(&review(), SIZE);
+    let source = bench.app.diff.source.clone().unwrap();
+    let hidden = format!("+ok(){}steal()", " ".repeat(300));
+    let patch = format!("--- a/notes.md\n+++ b/notes.md\n@@ -0,0 +1,1 @@\n{hidden}\n");
+    let read = |bench: &mut Bench| {
+        let result = Ok((Diff::parse(patch.as_bytes()), true));
+        let source = source.clone();
+        bench.send(Msg::Patch { source, result });
+    };
+    read(&mut bench);
+    assert!(bench.text().contains("steal()"), "lines wrap at first");
+    assert_eq!(unseen_hunks(&bench.app, "notes.md"), 0);
+    bench.keys("w");
+    read(&mut bench);
+    let text = bench.text();
+    assert!(!text.contains("steal()"));
+    assert!(text.contains("cut, w wraps"), "{text}");
+    assert_eq!(unseen_hunks(&bench.app, "notes.md"), 1);
+    bench.keys(&"l".repeat(40));
+    assert_eq!(unseen_hunks(&bench.app, "notes.md"), 0);
+}

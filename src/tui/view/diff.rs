@@ -6,7 +6,7 @@ use ratatui::style::Style;
 
 use crate::tui::app::{App, Patch};
 use crate::tui::diff::{Diff, DiffLine, LineKind};
-use crate::tui::glyph::glyphs;
+use crate::tui::glyph::{glyphs, is_plain};
 use crate::tui::keymap::Pane;
 use crate::tui::row::{Row, wrap};
 use crate::tui::theme::Role;
@@ -118,6 +118,30 @@ pub(crate) fn height_of(app: &App, diff: &Diff, index: usize, width: usize) -> u
     rows_of(app, diff, index, (width, 500)).len()
 }
 
+/// Whether a part of a line is not on screen: it runs past the right edge, or wraps to more rows
+/// than there are.
+pub(crate) fn is_cut(app: &App, diff: &Diff, index: usize, (width, rows): (usize, usize)) -> bool {
+    let Some(line) = diff.lines.get(index) else {
+        return false;
+    };
+    match line.kind {
+        LineKind::Context | LineKind::Added | LineKind::Removed => {}
+        LineKind::File | LineKind::Meta | LineKind::Hunk | LineKind::NoNewline => return false,
+    }
+    let room = width.saturating_sub(Gutter::new(diff, line, width).width);
+    let on_screen = if app.diff.wrap {
+        room.saturating_mul(rows).min(MAX_COLUMNS)
+    } else {
+        room + app.diff.left
+    };
+    let text = visible_end(diff.text(line), line.kind);
+    if is_plain(text) {
+        return text.len() > on_screen;
+    }
+    let glyphs = glyphs(text, on_screen.saturating_add(1));
+    glyphs.iter().map(|glyph| glyph.width).sum::<usize>() > on_screen
+}
+
 /// A line of the diff as rows: the line, wrapped where that is wanted, and its notes.
 fn rows_of(app: &App, diff: &Diff, index: usize, (width, most): (usize, usize)) -> Vec<Row> {
     let Some(line) = diff.lines.get(index) else {
@@ -188,8 +212,18 @@ fn hunk_row(app: &App, diff: &Diff, (index, line): (usize, &DiffLine), width: us
     let first = diff.files.get(line.file).map_or(0, |f| f.hunks.start);
     let total = diff.files.get(line.file).map_or(0, |f| f.hunks.len());
     let unseen = app.diff.unseen.get(hunk).is_some_and(|left| *left > 0);
+    let cut = || {
+        let shown = app.diff.visible.clone();
+        let here = |index: &usize| diff.lines.get(*index).and_then(|l| l.hunk) == line.hunk;
+        let rows = usize::from(app.size.1);
+        shown
+            .filter(here)
+            .any(|index| is_cut(app, diff, index, (width, rows)))
+    };
     let seen = if !app.shows_result() {
         ""
+    } else if unseen && !app.diff.wrap && cut() {
+        "  cut, w wraps"
     } else if unseen {
         "  not seen"
     } else {

@@ -2,7 +2,7 @@
 
 use crate::model::event::PhaseOutcome;
 use crate::model::run::PhaseState;
-use crate::model::{Phase, Status};
+use crate::model::{Decision, Phase, Status};
 use crate::text::command_line;
 use crate::tui::app::{App, Target};
 use crate::tui::row::Row;
@@ -59,12 +59,14 @@ fn heading(app: &App, text: &str, rows: &mut Vec<PaneRow>) {
 fn phase_row(app: &App, number: usize, phase: Phase, width: usize) -> Row {
     let state = app.run.phases.iter().rfind(|p| p.phase == phase);
     let waiting = phase == Phase::Review && state.is_none() && is_waiting(app);
-    let (role, word) = if waiting {
-        (Role::Running, "[>>]")
-    } else {
-        words::phase(state)
+    let decided = decision(app).filter(|_| phase == Phase::Review);
+    let (role, word) = match decided {
+        Some(_) => (Role::Ok, "[ok]"),
+        None if waiting => (Role::Running, "[>>]"),
+        None => words::phase(state),
     };
     let time = match state {
+        Some(_) | None if decided.is_some() => decided.unwrap_or_default().to_owned(),
         Some(state) if state.outcome == Some(PhaseOutcome::Skipped) => "skipped".to_owned(),
         // A review takes as long as it takes; a clock would only hurry.
         Some(state) if phase == Phase::Review && state.finished.is_none() => String::new(),
@@ -83,6 +85,16 @@ fn phase_row(app: &App, number: usize, phase: Phase, width: usize) -> Row {
         .put(role, word)
         .put(text, format!(" {number} {}", phase.title()));
     left.right(Row::new(app.theme).put(Role::Dim, time), width)
+}
+
+/// How the review ended; the phase itself ends when the reviewer leaves.
+fn decision(app: &App) -> Option<&'static str> {
+    match app.run.decision {
+        Decision::Pending => None,
+        Decision::Approved => Some("approved"),
+        Decision::ChangesRequested => Some("sent back"),
+        Decision::Abandoned => Some("abandoned"),
+    }
 }
 
 fn is_waiting(app: &App) -> bool {
