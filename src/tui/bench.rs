@@ -198,8 +198,8 @@ fn events(run: &RunId, patch: &str, files: Vec<ChangedFile>) -> Vec<Event> {
 fn made_up_patch(lines: usize) -> (String, Vec<ChangedFile>) {
     let mut patch = String::new();
     let mut files = Vec::new();
-    for file in 0..lines.div_ceil(HUNK * HUNKS) {
-        let path = format!("src/module_{file:04}.py");
+    for number in 0..lines.div_ceil(HUNK * HUNKS) {
+        let path = format!("src/module_{number:04}.py");
         // Writing to a String cannot fail.
         let _ = writeln!(
             patch,

@@ -489,7 +489,8 @@ fn a_long_finding_is_cut_in_the_panes_and_enter_shows_and_reads_it_all() {
     let last = bench.app.run.findings.len() - 1;
     let risk = &mut bench.app.run.findings[last].risk;
     "nowhere in the diff".clone_into(&mut risk.subject);
-    risk.detail = (0..60).map(|n| format!("sentence {n} of many. ")).collect();
+    let sentences: Vec<String> = (0..60).map(|n| format!("sentence {n} of many.")).collect();
+    risk.detail = sentences.join(" ");
     let text = bench.keys("5G").is_empty().then(|| bench.text()).unwrap();
     assert!(text.contains("… (Enter shows all)"), "{text}");
     assert!(!text.contains("sentence 59"), "{text}");

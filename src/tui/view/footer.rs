@@ -143,7 +143,11 @@ fn sentences(app: &App) -> Vec<Row> {
             row(Role::Ok, "A approves".to_owned()),
         ];
     }
-    let long = need_words(&open).join(", ");
+    approval_needs(app, &open)
+}
+
+fn approval_needs(app: &App, open: &[Need]) -> Vec<Row> {
+    let long = need_words(open).join(", ");
     let prefix = |text: String| {
         Row::new(app.theme)
             .put(Role::Key, "A")
@@ -159,7 +163,7 @@ fn sentences(app: &App) -> Vec<Row> {
         prefix(long),
         prefix(short),
         prefix(words::count(open.len(), "thing", "things")),
-        row(Role::Warn, format!("A: {} open", open.len())),
+        Row::new(app.theme).put(Role::Warn, format!("A: {} open", open.len())),
     ]
 }
 
