@@ -199,11 +199,11 @@ fn made_up_patch(lines: usize) -> (String, Vec<ChangedFile>) {
     let mut patch = String::new();
     let mut files = Vec::new();
     for number in 0..lines.div_ceil(HUNK * HUNKS) {
-        let path = format!("src/module_{number:04}.py");
+        let name = format!("src/module_{number:04}.py");
         // Writing to a String cannot fail.
         let _ = writeln!(
             patch,
-            "diff --git a/{path} b/{path}\n--- a/{path}\n+++ b/{path}"
+            "diff --git a/{name} b/{name}\n--- a/{name}\n+++ b/{name}"
         );
         for hunk in 0..HUNKS {
             let (first, length) = (hunk * 100 + 1, HUNK / 2);
@@ -218,7 +218,7 @@ fn made_up_patch(lines: usize) -> (String, Vec<ChangedFile>) {
         let changed = (HUNK * HUNKS / 2) as u64;
         files.push(ChangedFile {
             letter: 'M',
-            path,
+            path: name,
             old_path: None,
             lines: LineStat {
                 added: changed,
