@@ -16,7 +16,7 @@ trap 'rm -rf "$work"' EXIT
 export HOME=$work/home GIT_CONFIG_NOSYSTEM=1 MILTON_STATE_DIR=$work/state
 mkdir -p "$HOME"
 git config --global user.name Bench && git config --global user.email bench@example.com
-git config --global init.defaultBranch main
+git config --global init.defaultBranch main && git config --global gc.auto 0
 
 make_repository() { # FILES
     local repo=$work/repo-$1
