@@ -10,7 +10,7 @@ use crate::error::Failure;
 use crate::headless::{self, Life, Listed};
 use crate::model::{Decision, RunId, RunState, Status};
 use crate::record::{RunFolder, Store};
-use crate::{evidence, git};
+use crate::{evidence, git, record};
 
 /// `milton` alone: the runs of this repository.
 pub(super) fn overview(settings: &Settings, repository: Option<&Path>) -> Result<u8, Failure> {
@@ -32,10 +32,16 @@ pub(super) fn list(
     } else {
         Some(sources::repository(settings, repository)?)
     };
-    let store = sources::store(settings, repository.as_ref())?;
-    let runs = readable_runs(&store, repository.as_ref())?;
+    let store = sources::store_to_read(settings)?;
+    let Read {
+        listed: runs,
+        unreadable,
+    } = read_runs(&store, repository.as_ref())?;
     match arguments.format {
-        OutputFormat::Json => output::print(&format!("{}\n", headless::list_json(&runs)))?,
+        OutputFormat::Json => output::print(&headless::list_json(&runs))?,
+        OutputFormat::Human if runs.is_empty() && unreadable > 0 => {
+            output::print("no run can be read\n")?;
+        }
         OutputFormat::Human if runs.is_empty() => output::print(
             "no runs yet\nstart one: milton run \"what you want\" --patch FILE\nor watch one: milton demo\n",
         )?,
@@ -50,10 +56,13 @@ pub(super) fn show(
     repository: Option<&Path>,
     arguments: &ShowArguments,
 ) -> Result<u8, Failure> {
-    // The evidence can be read anywhere; a repository only matters for where the store may not lie.
-    let repository = sources::repository(settings, repository).ok();
-    let store = sources::store(settings, repository.as_ref())?;
-    let run = store.find(&arguments.run).map_err(|e| record_failure(&e))?;
+    // The evidence can be read anywhere; a repository only says whose newest run `latest` is.
+    let repository = match repository {
+        Some(_) => Some(sources::repository(settings, repository)?),
+        None => sources::repository(settings, None).ok(),
+    };
+    let store = sources::store_to_read(settings)?;
+    let run = find(&store, repository.as_ref(), &arguments.run)?;
     let folder = store.folder(&run);
     let state = folder.state().map_err(|e| record_failure(&e))?;
     match arguments.format {
@@ -91,7 +100,7 @@ pub(super) fn newest_undecided(
     store: &Store,
     repository: &git::Repository,
 ) -> Result<RunId, Failure> {
-    let runs = readable_runs(store, Some(repository))?;
+    let runs = read_runs(store, Some(repository))?.listed;
     let open = |run: &&RunState| {
         run.decision == Decision::Pending
             && matches!(
@@ -101,12 +110,7 @@ pub(super) fn newest_undecided(
     };
     let mut states = runs.iter().map(|run| &run.state);
     let found = states.clone().find(open).or_else(|| states.next());
-    found.map(|run| run.run.clone()).ok_or_else(|| {
-        Failure::usage(
-            "there are no runs of this repository",
-            "start one: milton run \"what you want\" --patch FILE",
-        )
-    })
+    found.map(|run| run.run.clone()).ok_or_else(no_runs)
 }
 
 /// A run belongs to the repository it was made in.
@@ -120,23 +124,64 @@ pub(super) fn same_repository(run: &RunState, repository: &git::Repository) -> R
     ))
 }
 
-/// The runs that can be read, newest first; one damaged record does not hide the others.
-fn readable_runs(
+/// The runs of a store, newest first; one damaged record does not hide the others.
+struct Read {
+    listed: Vec<Listed>,
+    /// How many there are that cannot be read; each was told of.
+    unreadable: usize,
+}
+
+fn read_runs(store: &Store, repository: Option<&git::Repository>) -> Result<Read, Failure> {
+    let ids = store.runs().map_err(|e| record_failure(&e))?;
+    let mut read = Read {
+        listed: Vec::new(),
+        unreadable: 0,
+    };
+    for id in ids {
+        let folder = store.folder(&id);
+        match folder.state() {
+            Ok(state) if belongs(&state, repository) => read.listed.push(listed(&folder, state)),
+            // Of another repository; or ended before anything happened.
+            Ok(_) | Err(record::Error::Empty { .. }) => {}
+            Err(error) => {
+                read.unreadable += 1;
+                output::failure(&Failure::usage(
+                    format!("run {id} cannot be read: {error}"),
+                    error.hint(),
+                ));
+            }
+        }
+    }
+    Ok(read)
+}
+
+fn belongs(run: &RunState, repository: Option<&git::Repository>) -> bool {
+    repository.is_none_or(|repository| Path::new(&run.repository) == repository.root())
+}
+
+/// The run that `text` names; `latest` is the newest of this repository. A record that cannot be
+/// read may be the one that is meant, so it is an error and never passed over for an older one.
+pub(super) fn find(
     store: &Store,
     repository: Option<&git::Repository>,
-) -> Result<Vec<Listed>, Failure> {
-    let ids = store.runs().map_err(|e| record_failure(&e))?;
-    let runs = ids.iter().filter_map(|id| match store.folder(id).state() {
-        Ok(state) => Some(listed(&store.folder(id), state)),
-        Err(error) => {
-            output::failure(&Failure::usage(
-                format!("run {id} cannot be read: {error}"),
-                error.hint(),
-            ));
-            None
+    text: &str,
+) -> Result<RunId, Failure> {
+    if text != "latest" {
+        return store.find(text).map_err(|e| record_failure(&e));
+    }
+    for id in store.runs().map_err(|e| record_failure(&e))? {
+        match store.folder(&id).state() {
+            Ok(state) if belongs(&state, repository) => return Ok(id),
+            Ok(_) | Err(record::Error::Empty { .. }) => {}
+            Err(error) => return Err(record_failure(&error)),
         }
-    });
-    let here =
-        |run: &Listed| repository.is_none_or(|r| Path::new(&run.state.repository) == r.root());
-    Ok(runs.filter(here).collect())
+    }
+    Err(no_runs())
+}
+
+fn no_runs() -> Failure {
+    Failure::usage(
+        "there are no runs of this repository",
+        "start one: milton run \"what you want\" --patch FILE",
+    )
 }

@@ -23,7 +23,7 @@ pub(super) fn print(content: &str) -> Result<(), Failure> {
 }
 
 /// Whether nobody can read any more: the pipe's other end is closed, or the terminal is gone.
-fn is_gone(error: &std::io::Error) -> bool {
+pub(super) fn is_gone(error: &std::io::Error) -> bool {
     let terminal_gone = rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::IO);
     terminal_gone || error.kind() == std::io::ErrorKind::BrokenPipe
 }

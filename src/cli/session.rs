@@ -151,7 +151,7 @@ pub(super) fn review(
     let repository = sources::repository(settings, repository)?;
     let store = sources::store(settings, Some(&repository))?;
     let id = match &arguments.run {
-        Some(text) => store.find(text).map_err(|e| record_failure(&e))?,
+        Some(text) => inspect::find(&store, Some(&repository), text)?,
         None => inspect::newest_undecided(&store, &repository)?,
     };
     let folder = store.folder(&id);
@@ -281,7 +281,7 @@ fn decide(
 ) -> Result<u8, Failure> {
     let repository = sources::repository(settings, repository)?;
     let store = sources::store(settings, Some(&repository))?;
-    let id = store.find(run).map_err(|e| record_failure(&e))?;
+    let id = inspect::find(&store, Some(&repository), run)?;
     let writer = store.reopen(&id).map_err(|e| record_failure(&e))?;
     let folder = writer.folder().clone();
     let human = sources::human_policy(settings)?;
@@ -372,27 +372,36 @@ fn screen_settings(settings: &Settings, screen: ScreenArguments) -> tui::ScreenS
     }
 }
 
-/// Prints events as they come. A reader that went away does not end the run.
+/// Prints events as they come. A reader that went away does not end the run; a disk that is full
+/// does not either, but it is told.
 async fn print_lines(
     format: headless::Format,
     mut run: RunState,
     mut updates: mpsc::Receiver<Update>,
 ) -> Result<(), Failure> {
     let mut printer = Printer::new(std::io::stdout(), format);
-    let mut broken = false;
+    let mut written = Ok(());
     while let Some(update) = updates.recv().await {
         match update {
             Update::Event(event) => {
                 run.apply(&event);
-                broken = broken || printer.event(&event).is_err();
+                written = written.and_then(|()| printer.event(&event));
             }
             Update::Output { .. } => {}
             Update::Closed => break,
         }
     }
-    if !broken && run.status.is_some() {
-        // The same broken reader; the record is complete without it.
-        printer.finish(&run).ok();
+    if run.status.is_some() {
+        written = written.and_then(|()| printer.finish(&run));
+    }
+    // The record is complete without the printed lines, so the exit code stays the run's own.
+    if let Err(error) = written
+        && !output::is_gone(&error)
+    {
+        output::failure(&Failure::usage(
+            format!("cannot write to standard output: {error}"),
+            format!("the record is complete: milton show {}", run.run),
+        ));
     }
     Ok(())
 }

@@ -40,6 +40,11 @@ pub(super) fn store(
         .map_err(|error| Failure::usage(error.to_string(), error.hint()))
 }
 
+/// Opens the run store for a command that only reads.
+pub(super) fn store_to_read(settings: &Settings) -> Result<Store, Failure> {
+    Store::look(&settings.state_dir).map_err(|error| Failure::usage(error.to_string(), error.hint()))
+}
+
 /// What the human who started milton set.
 pub(super) fn human_policy(settings: &Settings) -> Result<HumanPolicy, Failure> {
     let file = settings

@@ -12,6 +12,9 @@ use super::folder::EVENTS;
 use super::{Error, RunFolder, Writer};
 use crate::model::RunId;
 
+/// The folder of the runs inside the state folder.
+const RUNS: &str = "runs";
+
 /// How many ids are tried for one run: a second holds 65,536.
 const TRIES: u16 = 1000;
 
@@ -30,17 +33,17 @@ impl Store {
     /// of `repository_dirs` (the work tree and the git directory: a change, a test or a `git clean`
     /// could reach it), and one that is read-only or full.
     pub fn open(state_dir: &Path, repository_dirs: &[PathBuf]) -> Result<Self, Error> {
-        let resolved = resolve(state_dir)?;
+        // With `runs`, which may itself be a link into the repository.
+        let runs = resolve(&resolve(state_dir)?.join(RUNS))?;
         for repository in repository_dirs {
             let repository = resolve(repository)?;
-            if resolved.starts_with(&repository) {
+            if runs.starts_with(&repository) {
                 return Err(Error::InsideRepository {
-                    state_dir: resolved,
+                    state_dir: runs,
                     repository,
                 });
             }
         }
-        let runs = resolved.join("runs");
         let unusable = |source: io::Error| {
             let path = runs.clone();
             if is_full(&source) {
@@ -56,6 +59,13 @@ impl Store {
             fs::set_permissions(&runs, Permissions::from_mode(0o700)).map_err(unusable)?;
         }
         probe(&runs).map_err(unusable)?;
+        Ok(Self { runs })
+    }
+
+    /// Opens the store to read in it only: nothing is created or probed, so that the runs of a full
+    /// or read-only disk can still be looked at. A store that is not there yet has no runs.
+    pub fn look(state_dir: &Path) -> Result<Self, Error> {
+        let runs = resolve(state_dir)?.join(RUNS);
         Ok(Self { runs })
     }
 
@@ -88,7 +98,12 @@ impl Store {
     pub fn runs(&self) -> Result<Vec<RunId>, Error> {
         let io = |source| Error::io("read", &self.runs, source);
         let mut runs = Vec::new();
-        for entry in fs::read_dir(&self.runs).map_err(io)? {
+        let entries = match fs::read_dir(&self.runs) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(runs),
+            Err(e) => return Err(io(e)),
+        };
+        for entry in entries {
             let name = entry.map_err(io)?.file_name();
             // What is not a run id was not made by milton.
             let run = name.to_str().and_then(|n| RunId::parse(n).ok());

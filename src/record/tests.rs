@@ -371,6 +371,33 @@ fn a_state_folder_inside_the_repository_is_refused_whatever_its_spelling() {
 }
 
 #[test]
+fn a_folder_of_runs_that_leads_into_the_repository_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let (repository, state) = (dir.path().join("repo"), dir.path().join("state"));
+    fs::create_dir_all(&repository).unwrap();
+    fs::create_dir_all(&state).unwrap();
+    std::os::unix::fs::symlink(&repository, state.join("runs")).unwrap();
+    let result = Store::open(&state, std::slice::from_ref(&repository));
+    assert!(
+        matches!(result, Err(Error::InsideRepository { .. })),
+        "{result:?}"
+    );
+    assert_eq!(fs::read_dir(&repository).unwrap().count(), 0);
+}
+
+#[test]
+fn looking_at_a_store_makes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("state");
+    assert!(Store::look(&state).unwrap().runs().unwrap().is_empty());
+    assert!(!state.exists());
+    let store = Store::open(&state, &[]).unwrap();
+    let writer = store.create(time(0)).unwrap();
+    let seen = Store::look(&state).unwrap().runs().unwrap();
+    assert_eq!(seen, [writer.run().clone()]);
+}
+
+#[test]
 fn a_place_that_cannot_be_written_is_refused_with_a_hint() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("file");

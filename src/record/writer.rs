@@ -164,9 +164,28 @@ impl Writer {
         Ok(event)
     }
 
+    /// A log of another length, or that is no longer in its folder, was touched by somebody else (a
+    /// test that runs as the same user can): nothing may follow, for nobody could read it.
+    fn refuse_foreign_bytes(&mut self) -> Result<(), Error> {
+        let path = self.folder.path(EVENTS);
+        let io = |e| Error::io("look at", &path, e);
+        let length = self.log.metadata().map_err(io)?.len();
+        let named = fs::metadata(&path).map_err(io)?.len();
+        if length == self.length && named == self.length {
+            return Ok(());
+        }
+        self.failed = true;
+        Err(Error::Broken {
+            why: format!("{} bytes were written, {named} are there", self.length),
+            line: self.chain.seq + 1,
+            path,
+        })
+    }
+
     /// One `write` a line: a reader sees the whole line or a torn last one. What a failed write
     /// left is taken back.
     fn write_line(&mut self, line: &[u8]) -> Result<(), Error> {
+        self.refuse_foreign_bytes()?;
         let written = match self.log.write(line) {
             Ok(n) if n == line.len() => return Ok(()),
             // The rest did not fit; the system says so only on the next write.
