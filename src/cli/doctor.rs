@@ -137,9 +137,13 @@ fn supervisor_finding(settings: &Settings) -> Finding {
         Ok(Some(ExitKind::Exited { code: 0 })) => {
             Finding::good("commands", "start, are supervised and leave nothing behind")
         }
-        Ok(other) => Finding::bad(
+        Ok(Some(other)) => Finding::bad(
             "commands",
-            format!("a trial command did not end well: {other:?}"),
+            format!("the trial command `true` did not end well: {other:?}"),
+        ),
+        Ok(None) => Finding::bad(
+            "commands",
+            "the trial command `true` is not on PATH: correct PATH, commands are looked up there",
         ),
         Err(failure) => Finding::bad("commands", failure.message),
     }

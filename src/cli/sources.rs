@@ -42,7 +42,8 @@ pub(super) fn store(
 
 /// Opens the run store for a command that only reads.
 pub(super) fn store_to_read(settings: &Settings) -> Result<Store, Failure> {
-    Store::look(&settings.state_dir).map_err(|error| Failure::usage(error.to_string(), error.hint()))
+    Store::look(&settings.state_dir)
+        .map_err(|error| Failure::usage(error.to_string(), error.hint()))
 }
 
 /// What the human who started milton set.

@@ -51,7 +51,12 @@ fn plan_and_diff(facts: &RunState, risks: &mut Vec<Risk>) {
 }
 
 fn overrides(facts: &RunState, risks: &mut Vec<Risk>) {
-    for active in &facts.overrides {
+    let told = |label: &str| {
+        let mut findings = facts.findings.iter().map(|finding| &finding.risk);
+        findings.any(|risk| risk.id == "override_active" && risk.subject == label)
+    };
+    // The gate names them too, unless the run ended before it.
+    for active in facts.overrides.iter().filter(|a| !told(&a.label())) {
         let mut detail = format!("set by the human who started milton ({})", active.source);
         if active.name == "SKIP_TESTS" {
             detail.push_str("; no test was run on this change");

@@ -103,7 +103,7 @@ pub enum Error {
     #[error("the command has ended but a process outside of it holds its output open")]
     OutputHeld,
     /// The output could not be captured completely; the command was ended.
-    #[error("cannot write the command's output to {}", path.display())]
+    #[error("cannot write the command's output to {}: {source}", path.display())]
     Output {
         /// The output file.
         path: PathBuf,
@@ -112,7 +112,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A step of preparing the test view failed.
-    #[error("cannot prepare the test view: {}", path.display())]
+    #[error("cannot prepare the test view: {}: {source}", path.display())]
     View {
         /// The path at fault.
         path: PathBuf,

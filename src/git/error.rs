@@ -196,8 +196,12 @@ impl Error {
                 "if you trust it: git config --global --add safe.directory {}",
                 quoted(&dir.display().to_string())
             ),
-            Self::Open { detail, .. } if detail.contains("extension") => {
-                plain("milton's git library does not know this format; a plain clone of it works")
+            Self::Open { detail, .. }
+                if detail.contains("extension") || detail.contains("object format") =>
+            {
+                plain(
+                    "milton's git library does not know this format, only SHA-1 objects and refs in files; out of reftable leads: git refs migrate --ref-format=files",
+                )
             }
             Self::Open { .. } => plain("check the repository with: git status"),
             Self::BaseName { .. } | Self::BaseUnknown { .. } => {

@@ -60,7 +60,9 @@ pub(super) fn event(event: &Event, state: &RunState) -> String {
             version,
         } => {
             lines.push(NEUTRAL, &format!("milton {version}, run {}", event.run));
-            lines.more(&format!("request: {request}"));
+            if !request.is_empty() {
+                lines.more(&format!("request: {request}"));
+            }
             lines.more(&format!("source: {source}, repository: {repository}"));
         }
         EventKind::PolicyLoaded { policy, overrides } => loaded(policy, overrides, &mut lines),

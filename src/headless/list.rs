@@ -152,7 +152,8 @@ pub fn show(Listed { state, life }: &Listed) -> String {
     row("base", state.base.as_ref().map(ToString::to_string));
     row("commit", state.commit.as_ref().map(ToString::to_string));
     let size = state.stats;
-    let changed = format!("{} files, +{} -{}", size.files, size.added, size.removed);
+    let files = if size.files == 1 { "file" } else { "files" };
+    let changed = format!("{} {files}, +{} -{}", size.files, size.added, size.removed);
     row("change", (size.files > 0).then_some(changed));
     row(
         "tests",

@@ -294,7 +294,7 @@ pub(super) fn tree_failure(error: &crate::model::TreeError) -> Failure {
     Failure::run(
         Status::GitError,
         error.to_string(),
-        "run `git fsck` in the repository: an object is missing or damaged",
+        "an object is missing or damaged: run `git fsck`; in a partial clone, fetch it first (git checkout does)",
     )
 }
 

@@ -1,8 +1,11 @@
 //! The proposal as JSON (`docs/`: CONTRACT, "Proposal"), and a bare patch as a proposal.
 
 use std::collections::HashMap;
+use std::marker::PhantomData;
 
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::edits::Edit;
 use super::patch::{self, Patch};
@@ -67,7 +70,7 @@ pub fn read_patch(bytes: &[u8]) -> Result<Proposal, Error> {
 /// Reads a proposal in JSON.
 pub fn read_proposal(bytes: &[u8]) -> Result<Proposal, Error> {
     bound(bytes, "proposal")?;
-    let raw: RawProposal = serde_json::from_slice(bytes).map_err(|error| json_error(&error))?;
+    let raw = read_json(bytes)?;
     if raw.schema != 1 {
         return Err(Error::whole(
             format!("schema {} is not known", raw.schema),
@@ -106,20 +109,59 @@ pub fn read_proposal(bytes: &[u8]) -> Result<Proposal, Error> {
     })
 }
 
+/// Reads the JSON object. Serde would take a list of the fields' values for an object too, and its
+/// messages would name types of this program.
+fn read_json(bytes: &[u8]) -> Result<RawProposal, Error> {
+    let hint = "the proposal must be one JSON object in UTF-8, without a byte order mark";
+    if bytes.starts_with(b"\xef\xbb\xbf") {
+        return Err(Error::whole("it begins with a byte order mark", hint));
+    }
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return Err(Error::whole("it is UTF-16", hint));
+    }
+    match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'{') => serde_json::from_slice(bytes).map_err(|error| json_error(&error)),
+        Some(_) | None => Err(Error::whole("it is not a JSON object", hint)),
+    }
+}
+
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a proposal")]
 struct RawProposal {
     schema: u32,
     goal: Option<String>,
     topic: Option<String>,
-    edits: Option<Vec<RawEdit>>,
+    edits: Option<Vec<Object<RawEdit>>>,
     patch: Option<String>,
     verify: Option<Vec<Vec<String>>>,
     risks: Option<Vec<String>>,
 }
 
+/// A value that is written as an object, and in no other way that serde would take.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+    }
+}
+
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an edit")]
 struct RawEdit {
     path: String,
     op: Op,
@@ -142,7 +184,7 @@ enum Op {
     Chmod,
 }
 
-fn read_edits(raw: Vec<RawEdit>) -> Result<Vec<Edit>, Error> {
+fn read_edits(raw: Vec<Object<RawEdit>>) -> Result<Vec<Edit>, Error> {
     if raw.is_empty() {
         return Err(Error::whole(
             "`edits` is empty",
@@ -151,7 +193,7 @@ fn read_edits(raw: Vec<RawEdit>) -> Result<Vec<Edit>, Error> {
     }
     at_most(raw.len(), MAX_EDITS, "edits")?;
     let edits = raw.into_iter().enumerate();
-    let edits = edits.map(|(index, edit)| read_edit(edit, index + 1));
+    let edits = edits.map(|(index, Object(edit))| read_edit(edit, index + 1));
     let edits = edits.collect::<Result<Vec<_>, _>>()?;
     refuse_contradictions(&edits)?;
     Ok(edits)

@@ -523,7 +523,7 @@ fn every_proposal_of_the_hostile_catalogue_reaches_the_gate_as_written() {
 fn a_proposal_that_cannot_be_read_names_place_and_way_out() {
     let table = [
         ("", "empty"),
-        ("[]", "invalid"),
+        ("[]", "not a JSON object"),
         (r#"{"schema":2,"patch":""}"#, "schema 2"),
         (r#"{"schema":1}"#, "exactly one"),
         (r#"{"schema":1,"edits":[],"patch":""}"#, "exactly one"),
@@ -765,5 +765,23 @@ proptest! {
             prop_assert_eq!(file.after.as_ref().unwrap().bytes(), new.as_slice());
             assert_preview_applies(&[("f", R, &old)], &draft.changes);
         }
+    }
+}
+
+#[test]
+fn a_proposal_that_is_no_object_is_refused_in_the_users_words() {
+    let list = br#"[1, "goal", null, [{"path": "a", "op": "delete"}], null, null, null]"#;
+    let edit = br#"{"schema": 1, "edits": [["a", "delete", null, null, null, null, null]]}"#;
+    let table: [(&[u8], &str); 5] = [
+        (list, "not a JSON object"),
+        (b"null", "not a JSON object"),
+        (b"\xef\xbb\xbf{}", "byte order mark"),
+        (b"\xff\xfe{\0}\0", "UTF-16"),
+        (edit, "expected an object"),
+    ];
+    for (bytes, said) in table {
+        let error = super::read_proposal(bytes).expect_err("must be refused");
+        assert!(error.to_string().contains(said), "{error}");
+        assert!(!error.to_string().contains("Raw"), "{error}");
     }
 }

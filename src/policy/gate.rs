@@ -69,8 +69,11 @@ impl Policy {
         }
         let overrides = self.active_overrides();
         verdict.risks.extend(overrides.iter().map(|active| {
-            let detail = format!("the human set {} ({})", active.label(), active.source);
-            risk("override_active", &active.name, detail)
+            let mut detail = format!("set by the human who started milton ({})", active.source);
+            if active.name == "SKIP_TESTS" {
+                detail.push_str("; no test is run on this change");
+            }
+            risk("override_active", &active.label(), detail)
         }));
         let verdict = self.finish(verdict);
         let cleared = match branch {

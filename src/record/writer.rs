@@ -168,15 +168,14 @@ impl Writer {
     /// test that runs as the same user can): nothing may follow, for nobody could read it.
     fn refuse_foreign_bytes(&mut self) -> Result<(), Error> {
         let path = self.folder.path(EVENTS);
-        let io = |e| Error::io("look at", &path, e);
-        let length = self.log.metadata().map_err(io)?.len();
-        let named = fs::metadata(&path).map_err(io)?.len();
-        if length == self.length && named == self.length {
+        let there = fs::metadata(&path).map_err(|e| Error::io("look at", &path, e))?;
+        let found = there.len();
+        if found == self.length {
             return Ok(());
         }
         self.failed = true;
         Err(Error::Broken {
-            why: format!("{} bytes were written, {named} are there", self.length),
+            why: format!("{} bytes were written, {found} are there", self.length),
             line: self.chain.seq + 1,
             path,
         })

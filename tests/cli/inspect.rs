@@ -162,3 +162,103 @@ fn completions_and_the_manual_page_are_printed() {
         called.out
     );
 }
+
+#[test]
+fn latest_is_the_newest_run_of_this_repository() {
+    let ours = Environment::with_project();
+    let run = ours.run_patch(GOOD, &[]).verdict()["run"].clone();
+    let state = ours.state();
+    let theirs = Environment::with_project().set("MILTON_STATE_DIR", state.to_str().unwrap());
+    assert_eq!(theirs.run_patch(GOOD, &[]).code, 0);
+    let shown = ours.milton(&["show", "latest"]);
+    assert!(shown.out.contains(run.as_str().unwrap()), "{}", shown.out);
+    let called = ours.milton(&["abandon", "latest"]);
+    assert_eq!(called.code, 0, "{}", called.err);
+    assert!(called.out.contains(run.as_str().unwrap()), "{}", called.out);
+}
+
+#[test]
+fn a_run_that_ended_before_its_first_event_is_passed_over() {
+    let place = Environment::with_project();
+    assert_eq!(place.run_patch(GOOD, &[]).code, 0);
+    let never = place.state().join("runs/29991231-235959-ffff");
+    std::fs::create_dir(&never).unwrap();
+    std::fs::write(never.join("events.jsonl"), "").unwrap();
+    let called = place.milton(&["list"]);
+    assert_eq!((called.code, called.err.as_str()), (0, ""));
+    assert_eq!(place.milton(&["abandon", "latest"]).code, 0);
+}
+
+#[test]
+fn a_damaged_record_is_told_of_and_no_older_run_is_taken_for_it() {
+    let place = Environment::with_project();
+    assert_eq!(place.run_patch(GOOD, &["--topic", "older"]).code, 0);
+    assert_eq!(place.run_patch(GOOD, &["--topic", "newer"]).code, 0);
+    let log = place.newest_run().join("events.jsonl");
+    let text = std::fs::read_to_string(&log).unwrap();
+    std::fs::write(&log, text.replacen("newer", "never", 1)).unwrap();
+    let called = place.milton(&["list"]);
+    assert!(called.out.contains("self-upgrade/older"), "{}", called.out);
+    assert!(called.err.contains("is broken at line"), "{}", called.err);
+    for command in ["show", "review", "abandon", "restore"] {
+        let called = place.milton(&[command, "latest"]);
+        assert_eq!(called.code, 2, "{command}: {}", called.out);
+        assert!(called.err.contains("is broken at line"), "{}", called.err);
+    }
+    place.git(&["rev-parse", "refs/heads/self-upgrade/older"]);
+    std::fs::write(place.newest_run().join("events.head"), "?").unwrap();
+    std::fs::remove_dir_all(place.state().join("runs").join(first_run(&place))).unwrap();
+    let called = place.milton(&["list"]);
+    assert_eq!(called.out, "no run can be read\n");
+}
+
+fn first_run(place: &Environment) -> String {
+    let runs = std::fs::read_dir(place.state().join("runs")).unwrap();
+    let names = runs.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.min().unwrap()
+}
+
+#[test]
+fn looking_at_runs_makes_no_store() {
+    let place = Environment::with_project();
+    assert_eq!(place.milton(&["list"]).code, 0);
+    assert_eq!(place.milton(&["show", "latest"]).code, 2);
+    assert!(!place.state().exists());
+}
+
+#[test]
+fn the_list_for_programs_is_one_document_and_one_line_end() {
+    let place = Environment::with_project();
+    let called = place.milton(&["list", "--format", "json"]);
+    assert!(called.out.ends_with("}\n") && !called.out.ends_with("\n\n"));
+}
+
+#[test]
+fn a_full_standard_output_is_told_and_the_record_stays_complete() {
+    use std::process::Stdio;
+    let place = Environment::with_project();
+    std::fs::write(place.root().join("good.patch"), GOOD).unwrap();
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let output = place
+        .command(&["run", "x", "--patch", "../good.patch", "--headless"])
+        .stdout(Stdio::from(full))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("cannot write to standard output"), "{said}");
+    assert!(said.contains("milton show "), "{said}");
+    assert!(place.milton(&["show", "latest"]).out.contains("SUCCESS"));
+}
+
+#[test]
+fn a_repository_of_another_object_format_is_refused_with_a_way_out() {
+    let place = Environment::empty();
+    place.git(&["init", "-q", "--object-format=sha256", "other"]);
+    let called = place.milton(&["--repo", "other", "list"]);
+    assert_eq!(called.code, 22);
+    assert!(called.err.contains("SHA-1"), "{}", called.err);
+}

@@ -405,3 +405,25 @@ fn a_proposal_beyond_all_size_is_blocked_unread() {
     assert_eq!(called.code, 20, "{}", called.err);
     assert_eq!(called.rules(), ["limits.bytes"]);
 }
+
+#[test]
+fn an_override_is_named_once() {
+    let place = Environment::with_project().set("MILTON_SELF_UPGRADE_TIMEOUT", "60");
+    let verdict = place.run_patch(GOOD, &[]).verdict();
+    let risks = verdict["risks"].as_array().unwrap();
+    let named = risks.iter().filter(|risk| risk["id"] == "override_active");
+    assert_eq!(named.count(), 1, "{risks:?}");
+}
+
+#[test]
+fn a_test_that_writes_into_the_record_ends_the_run() {
+    let place = Environment::with_project();
+    place.write(
+        "tests/test_forge.py",
+        "import os\n\n\ndef test_forge():\n    place = os.getcwd()\n    while not os.path.exists(place + '/events.jsonl'):\n        place = os.path.dirname(place)\n    with open(place + '/events.jsonl', 'a') as log:\n        log.write('{}\\n')\n",
+    );
+    place.commit("forge");
+    let called = place.run_patch(GOOD, &[]);
+    assert_eq!(called.code, 1, "{}", called.out);
+    assert!(called.err.contains("bytes were written"), "{}", called.err);
+}

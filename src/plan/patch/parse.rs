@@ -22,10 +22,7 @@ pub(in crate::plan) fn parse(bytes: &[u8]) -> Result<Patch, Error> {
         }
     }
     if files.is_empty() {
-        return Err(Error::whole(
-            "no patch found",
-            "give a unified diff, as made by `git diff` or `diff -u`",
-        ));
+        return Err(no_patch(bytes));
     }
     files.retain(FilePatch::changes);
     if files.is_empty() {
@@ -36,6 +33,23 @@ pub(in crate::plan) fn parse(bytes: &[u8]) -> Result<Patch, Error> {
     }
     refuse_contradictions(&files)?;
     Ok(Patch { files })
+}
+
+/// Says why nothing was found, for the usual accidents.
+fn no_patch(bytes: &[u8]) -> Error {
+    let head = bytes.get(..bytes.len().min(4096)).unwrap_or_default();
+    let holds = |what: &[u8]| head.windows(what.len()).any(|window| window == what);
+    let utf_16 = [b"\xff\xfe", b"\xfe\xff"];
+    let hint = if holds(b"\x1b[") {
+        "it is coloured for a terminal: make it with `git diff --no-color`"
+    } else if utf_16.iter().any(|mark| bytes.starts_with(*mark)) {
+        "it is UTF-16, as some shells write it: save it as UTF-8, or use `git diff --output=FILE`"
+    } else if holds(b"\n--- 1,") || holds(b"***************") {
+        "it is a context diff: give a unified one, as made by `git diff` or `diff -u`"
+    } else {
+        "give a unified diff, as made by `git diff` or `diff -u`"
+    };
+    Error::whole("no patch found", hint)
 }
 
 fn plain_section(cursor: &mut Cursor<'_>) -> Result<FilePatch, Error> {

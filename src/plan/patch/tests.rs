@@ -296,3 +296,17 @@ mod hostile {
         }
     }
 }
+
+#[test]
+fn what_is_no_unified_diff_is_told_apart() {
+    let table: [(&[u8], &str); 4] = [
+        (b"\x1b[1mdiff --git a/x b/x\x1b[m\n", "--no-color"),
+        (b"\xff\xfed\0i\0f\0f\0", "UTF-16"),
+        (b"*** a\n--- b\n***************\n", "context diff"),
+        (b"hello\n", "unified diff"),
+    ];
+    for (bytes, hint) in table {
+        let error = parse(bytes).expect_err("no patch");
+        assert!(error.hint.contains(hint), "{}", error.hint);
+    }
+}
