@@ -32,7 +32,7 @@ pub(super) fn list(
     } else {
         Some(sources::repository(settings, repository)?)
     };
-    let store = sources::store_to_read(settings)?;
+    let store = sources::store_to_read(settings, repository.as_ref())?;
     let Read {
         listed: runs,
         unreadable,
@@ -61,7 +61,7 @@ pub(super) fn show(
         Some(_) => Some(sources::repository(settings, repository)?),
         None => sources::repository(settings, None).ok(),
     };
-    let store = sources::store_to_read(settings)?;
+    let store = sources::store_to_read(settings, repository.as_ref())?;
     let run = find(&store, repository.as_ref(), &arguments.run)?;
     let folder = store.folder(&run);
     let state = folder.state().map_err(|e| record_failure(&e))?;

@@ -1,7 +1,7 @@
 //! Opening what a command works on: the repository, the run store, the proposal's bytes.
 
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::config::Settings;
 use crate::error::Failure;
@@ -31,19 +31,26 @@ pub(super) fn store(
     settings: &Settings,
     repository: Option<&git::Repository>,
 ) -> Result<Store, Failure> {
-    let mut dirs = Vec::new();
-    if let Some(repository) = repository {
-        dirs.push(repository.root().to_owned());
-        dirs.extend(repository.git_dirs());
-    }
-    Store::open(&settings.state_dir, &dirs)
+    Store::open(&settings.state_dir, &repository_dirs(repository))
         .map_err(|error| Failure::usage(error.to_string(), error.hint()))
 }
 
 /// Opens the run store for a command that only reads.
-pub(super) fn store_to_read(settings: &Settings) -> Result<Store, Failure> {
-    Store::look(&settings.state_dir)
+pub(super) fn store_to_read(
+    settings: &Settings,
+    repository: Option<&git::Repository>,
+) -> Result<Store, Failure> {
+    Store::look(&settings.state_dir, &repository_dirs(repository))
         .map_err(|error| Failure::usage(error.to_string(), error.hint()))
+}
+
+fn repository_dirs(repository: Option<&git::Repository>) -> Vec<PathBuf> {
+    let Some(repository) = repository else {
+        return Vec::new();
+    };
+    let mut dirs = repository.git_dirs();
+    dirs.push(repository.root().to_owned());
+    dirs
 }
 
 /// What the human who started milton set.

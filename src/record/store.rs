@@ -33,17 +33,7 @@ impl Store {
     /// of `repository_dirs` (the work tree and the git directory: a change, a test or a `git clean`
     /// could reach it), and one that is read-only or full.
     pub fn open(state_dir: &Path, repository_dirs: &[PathBuf]) -> Result<Self, Error> {
-        // With `runs`, which may itself be a link into the repository.
-        let runs = resolve(&resolve(state_dir)?.join(RUNS))?;
-        for repository in repository_dirs {
-            let repository = resolve(repository)?;
-            if runs.starts_with(&repository) {
-                return Err(Error::InsideRepository {
-                    state_dir: runs,
-                    repository,
-                });
-            }
-        }
+        let runs = runs_outside(state_dir, repository_dirs)?;
         let unusable = |source: io::Error| {
             let path = runs.clone();
             if is_full(&source) {
@@ -63,9 +53,10 @@ impl Store {
     }
 
     /// Opens the store to read in it only: nothing is created or probed, so that the runs of a full
-    /// or read-only disk can still be looked at. A store that is not there yet has no runs.
-    pub fn look(state_dir: &Path) -> Result<Self, Error> {
-        let runs = resolve(state_dir)?.join(RUNS);
+    /// or read-only disk can still be looked at. A store that is not there yet has no runs. One inside
+    /// the repository is refused here too: a change could bring forged runs.
+    pub fn look(state_dir: &Path, repository_dirs: &[PathBuf]) -> Result<Self, Error> {
+        let runs = runs_outside(state_dir, repository_dirs)?;
         Ok(Self { runs })
     }
 
@@ -160,6 +151,22 @@ fn private_folder(path: &Path, parents: Parents) -> io::Result<()> {
         .mode(0o700)
         .recursive(parents == Parents::Create)
         .create(path)
+}
+
+/// The folder of the runs, which must lie outside the repository.
+fn runs_outside(state_dir: &Path, repository_dirs: &[PathBuf]) -> Result<PathBuf, Error> {
+    // `runs` may itself be a link into the repository.
+    let runs = resolve(&resolve(state_dir)?.join(RUNS))?;
+    for repository in repository_dirs {
+        let repository = resolve(repository)?;
+        if runs.starts_with(&repository) {
+            return Err(Error::InsideRepository {
+                state_dir: runs,
+                repository,
+            });
+        }
+    }
+    Ok(runs)
 }
 
 /// The real path of a folder that need not exist yet: links are followed as far as it exists.

@@ -389,11 +389,11 @@ fn a_folder_of_runs_that_leads_into_the_repository_is_refused() {
 fn looking_at_a_store_makes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let state = dir.path().join("state");
-    assert!(Store::look(&state).unwrap().runs().unwrap().is_empty());
+    assert!(Store::look(&state, &[]).unwrap().runs().unwrap().is_empty());
     assert!(!state.exists());
     let store = Store::open(&state, &[]).unwrap();
     let writer = store.create(time(0)).unwrap();
-    let seen = Store::look(&state).unwrap().runs().unwrap();
+    let seen = Store::look(&state, &[]).unwrap().runs().unwrap();
     assert_eq!(seen, [writer.run().clone()]);
 }
 
