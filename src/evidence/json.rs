@@ -28,6 +28,9 @@ pub fn document(state: &RunState) -> Value {
 
 fn more_fields(state: &RunState) -> Value {
     let acknowledged = state.acknowledged.as_ref();
+    let secret_in_words = super::secret_in(state, |subject| {
+        subject == "goal" || subject.starts_with("risk note ")
+    });
     json!({
         "type": "evidence",
         "milton_version": env!("CARGO_PKG_VERSION"),
@@ -35,12 +38,13 @@ fn more_fields(state: &RunState) -> Value {
         "finished": state.finished,
         "last_event": state.last_at,
         "events": state.last_seq,
-        "request": state.request,
+        "request": super::request(state),
         "source": state.source,
         "repository": state.repository,
         "base_branch": state.base_branch,
         "goal": goal(state),
-        "plan": state.plan,
+        // Goal, topic and risk notes of the plan repeat what the proposal says.
+        "plan": state.plan.as_ref().filter(|_| !secret_in_words),
         "policy": state.policy,
         "override_sources": state.overrides,
         "commands": state.commands.iter().map(command).collect::<Vec<_>>(),

@@ -71,7 +71,7 @@ fn summary(state: &RunState, page: &mut String) {
     );
     row("commit", state.commit.as_ref().map(ToString::to_string));
     row("tree", state.tree.as_ref().map(ToString::to_string));
-    row("request", Some(state.request.clone()));
+    row("request", Some(super::request(state).to_owned()));
     row("source", Some(state.source.clone()));
     row("started", state.started.map(|at| at.to_string()));
     row(
@@ -380,6 +380,13 @@ fn the_diff(state: &RunState, diff: &str, page: &mut String) {
     heading("Diff", page);
     if diff.is_empty() {
         line!(page, "There is no diff: nothing was committed.");
+        return;
+    }
+    if super::secret_in(state, |_| true) {
+        line!(
+            page,
+            "It is not shown: it holds a secret (see the violations)."
+        );
         return;
     }
     let shown = whole_lines(diff, MAX_DIFF);

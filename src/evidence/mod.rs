@@ -20,6 +20,9 @@ pub use verdict::{FileEntry, SandboxEntry, TestsEntry, VerdictObject, verdict};
 
 /// The goal in one line; never empty, whatever the run came to.
 pub fn goal(state: &RunState) -> String {
+    if secret_in(state, |subject| subject == "goal") {
+        return "(not shown: the goal holds a secret)".to_owned();
+    }
     let goals = [state.goal(), &state.request];
     let stated = goals.into_iter().find(|goal| !goal.trim().is_empty());
     let words: Vec<&str> = stated
@@ -27,6 +30,24 @@ pub fn goal(state: &RunState) -> String {
         .split_whitespace()
         .collect();
     words.join(" ")
+}
+
+/// The human's request, unless it holds a secret (the gate reads it as the first note).
+pub(crate) fn request(state: &RunState) -> &str {
+    if secret_in(state, |subject| {
+        subject == "goal" || subject == "risk note 1"
+    }) {
+        return "(not shown: it holds a secret)";
+    }
+    &state.request
+}
+
+/// Whether the policy found a secret in one of these places; what holds one is not repeated in
+/// anything that leaves this machine.
+pub(crate) fn secret_in(state: &RunState, place: impl Fn(&str) -> bool) -> bool {
+    state
+        .violations()
+        .any(|found| found.rule == "content.secret" && place(&found.subject))
 }
 
 /// `1 file`, `2 files`.

@@ -176,7 +176,8 @@ fn resolve(path: &Path) -> Result<PathBuf, Error> {
         match fs::canonicalize(ancestor) {
             Ok(real) => {
                 let rest = absolute.strip_prefix(ancestor).unwrap_or(Path::new(""));
-                return Ok(real.join(rest));
+                // Component by component: joining nothing would end the path with a slash.
+                return Ok(real.components().chain(rest.components()).collect());
             }
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             Err(e) => return Err(Error::io("resolve", ancestor, e)),

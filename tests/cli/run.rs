@@ -427,3 +427,28 @@ fn a_test_that_writes_into_the_record_ends_the_run() {
     assert_eq!(called.code, 1, "{}", called.out);
     assert!(called.err.contains("bytes were written"), "{}", called.err);
 }
+
+#[test]
+fn a_secret_is_not_repeated_where_others_read() {
+    let place = Environment::with_project();
+    // Put together here, so that no literal of this form stands in the sources.
+    let token = format!("ghp_{}", "a1B2".repeat(9));
+    let patch = format!("--- /dev/null\n+++ b/c.py\n@@ -0,0 +1 @@\n+t = '{token}'\n");
+    let request = format!("Use {token}");
+    for request in ["Add a constant", &request] {
+        let called = place.milton_with_input(
+            &["run", request, "--patch", "-", "--headless"],
+            patch.as_bytes(),
+        );
+        assert_eq!(called.code, 20, "{}", called.err);
+        for arguments in [
+            &["list"][..],
+            &["show", "latest"],
+            &["show", "latest", "--format", "markdown"],
+            &["show", "latest", "--format", "json"],
+        ] {
+            let shown = place.milton(arguments).out;
+            assert!(!shown.contains(&token), "{arguments:?}: {shown}");
+        }
+    }
+}
