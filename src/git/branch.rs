@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use git2::{ErrorCode, Reference};
 
@@ -13,6 +14,10 @@ use crate::policy::Cleared;
 const FOLDER: &str = "refs/heads/self-upgrade";
 /// Where the tips of abandoned branches are kept.
 const KEPT: &str = "refs/milton/abandoned/";
+/// Another process holds the lock of a ref for an instant. Git itself waits for it
+/// (`core.filesRefLockTimeout`, `core.packedRefsTimeout`: up to one second); libgit2 does not.
+const LOCK_TRIES: u32 = 100;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 /// The last number that is tried for a taken name.
 const LAST_NUMBER: u32 = 99;
 
@@ -133,9 +138,20 @@ impl Repository {
     /// git holds the lock.
     fn write_new(&self, name: &str, commit: &Oid, log: &str) -> Result<Creation, Error> {
         let nothing = git2::Oid::ZERO_SHA1;
-        let created = self
-            .inner
-            .reference_matching(name, git_oid(commit)?, false, nothing, log);
+        let target = git_oid(commit)?;
+        let write = || {
+            self.inner
+                .reference_matching(name, target, false, nothing, log)
+        };
+        let mut created = write();
+        for _ in 0..LOCK_TRIES {
+            let locked = |e: &git2::Error| e.code() == ErrorCode::Locked;
+            if !created.as_ref().is_err_and(locked) {
+                break;
+            }
+            std::thread::sleep(LOCK_PAUSE);
+            created = write();
+        }
         match created {
             Ok(_) => Ok(Creation::Created),
             Err(e) if matches!(e.code(), ErrorCode::Exists | ErrorCode::Modified) => {
