@@ -105,18 +105,19 @@ pub(super) fn start(
         store,
         human,
     } = place;
-    let writer = store
-        .create(jiff::Timestamp::now())
-        .map_err(|e| record_failure(&e))?;
-    let run = RunState::new(writer.run().clone());
-    let folder = writer.folder().clone();
     let attendance = match view {
         Viewing::Screen(_) => Attendance::Attended,
         Viewing::Lines(_) => Attendance::Headless,
     };
     runtime()?.block_on(async {
         let (wires, ends) = wires();
+        // Before the run exists, so that no signal can leave one without an end.
         let listener = listen_for_signals(ends.signals)?;
+        let writer = store
+            .create(jiff::Timestamp::now())
+            .map_err(|e| record_failure(&e))?;
+        let run = RunState::new(writer.run().clone());
+        let folder = writer.folder().clone();
         let driver = Driver::new(
             ports(settings, repository, writer),
             human,

@@ -70,7 +70,13 @@ impl Driver {
         let write = |name: &str, text: &str| self.ports.journal.write_file(name, text.as_bytes());
         write("evidence.json", &evidence::json(state))
             .and_then(|()| write("evidence.md", &evidence::markdown(state, &diff, &output)))
-            .map_err(|error| Failure::internal(format!("the evidence cannot be written: {error}")))
+            .map_err(|error| {
+                Failure::run(
+                    Status::InternalError,
+                    format!("the evidence cannot be written: {error}"),
+                    "make room in the run store, and check that no test removed the run's folder",
+                )
+            })
     }
 
     /// The evidence names the decision too.

@@ -420,7 +420,7 @@ fn a_test_that_writes_into_the_record_ends_the_run() {
     let place = Environment::with_project();
     place.write(
         "tests/test_forge.py",
-        "import os\n\n\ndef test_forge():\n    place = os.getcwd()\n    while not os.path.exists(place + '/events.jsonl'):\n        place = os.path.dirname(place)\n    with open(place + '/events.jsonl', 'a') as log:\n        log.write('{}\\n')\n",
+        "import os\n\n\ndef test_forge():\n    place = os.environ['HOME']\n    while not os.path.exists(place + '/events.jsonl'):\n        assert place != '/'\n        place = os.path.dirname(place)\n    with open(place + '/events.jsonl', 'a') as log:\n        log.write('{}\\n')\n",
     );
     place.commit("forge");
     let called = place.run_patch(GOOD, &[]);
