@@ -213,7 +213,7 @@ fn only_facts_become_risks_after_the_run() {
     plan_differs | src/other.py | the commit changes it, the plan does not name it
     plan_differs | src/retry.py | the plan names it, the commit does not change it
     override_active | SKIP_TESTS=1 | set by the human who started milton (environment); no test was run on this change
-    sandbox_reduced | fallback | it does not stop: reading files of the user; the network (commands run in it: 1)
+    sandbox_reduced | fallback | it does not stop: reading files of the user; the network
     "#);
 }
 

@@ -281,6 +281,6 @@ fn called(output: &Output) -> Called {
 }
 
 /// The machine's PATH: python and git are wherever they are.
-fn path() -> String {
+pub(crate) fn path() -> String {
     std::env::var("PATH").unwrap()
 }

@@ -117,3 +117,39 @@ fn tests_cannot_reach_the_remote_branch_through_the_view() {
     );
     assert_eq!(place.git(&["ls-remote", "origin"]), "");
 }
+
+#[test]
+fn milton_never_starts_git() {
+    let place = Environment::with_project();
+    // A `git` that leaves a mark stands first on the path.
+    let tools = place.root().join("tools");
+    let mark = place.root().join("git-was-started");
+    std::fs::create_dir(&tools).unwrap();
+    let script = format!("#!/bin/sh\ntouch {}\n", mark.display());
+    std::fs::write(tools.join("git"), script).unwrap();
+    std::fs::set_permissions(
+        tools.join("git"),
+        std::os::unix::fs::PermissionsExt::from_mode(0o755),
+    )
+    .unwrap();
+    let path = format!("{}:{}", tools.display(), crate::environment::path());
+    std::fs::write(place.root().join("good.patch"), GOOD).unwrap();
+    let patch = place.root().join("good.patch").display().to_string();
+    for arguments in [
+        &["run", "Change", "--patch", &patch, "--format", "json"][..],
+        &["list"],
+        &["abandon", "latest"],
+        &["restore", "latest"],
+        &["check", "--patch", &patch],
+        &["doctor"],
+    ] {
+        let output = place
+            .command(arguments)
+            .env("PATH", &path)
+            .output()
+            .unwrap();
+        let out = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {out}");
+        assert!(!mark.exists(), "git was started by {arguments:?}");
+    }
+}

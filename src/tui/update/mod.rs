@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crossterm::event::{KeyEvent, MouseEvent};
 
 use crate::model::event::PatchRef;
-use crate::model::{CommandId, Decision, EventKind, ReviewAct, ReviewCommand, Status};
+use crate::model::{CommandId, Decision, EventKind, Phase, ReviewAct, ReviewCommand, Status};
 use crate::tui::app::{App, LogMode, Now, Overlay, Patch, Work};
 use crate::tui::diff::{Diff, HunkPaint};
 use crate::tui::log::Window;
@@ -140,8 +140,13 @@ fn event_happened(app: &mut App, event: &crate::model::Event) -> Vec<Effect> {
                 return leave(app);
             }
             app.stop_asked = false;
+            let tested = app.run.phases.iter().filter(|p| p.phase == Phase::Tests);
+            if tested.count() > 1 {
+                app.say(format!("the tests ran again: {status}"));
+            }
         }
         EventKind::Reviewed { act } => return acted(app, act),
+        EventKind::Noticed { text, hint } if hint.is_empty() => app.say(text.clone()),
         EventKind::Noticed { text, hint } => app.say(format!("{text}; {hint}")),
         EventKind::CommandFinished { end } => {
             // Announcements may be lost on the way; the end is not.
