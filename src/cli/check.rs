@@ -78,12 +78,14 @@ fn judge(
         });
     }
     if let Some(branch) = &subject.branch {
-        return Ok(only(
-            policy
-                .judge_branch(branch, &scene.protected())
-                .err()
-                .unwrap_or_default(),
-        ));
+        // A run whose topic is empty names the branch itself.
+        let named = if branch == WorkBranch::PREFIX {
+            format!("{branch}check")
+        } else {
+            branch.clone()
+        };
+        let judged = policy.judge_branch(&named, &scene.protected());
+        return Ok(only(judged.err().unwrap_or_default()));
     }
     if let Some(command) = &subject.command {
         return Ok(only(

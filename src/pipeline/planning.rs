@@ -103,6 +103,8 @@ fn plan_of(
     let draft = plan::draft(&proposal, base).map_err(|e| tree_failure(&e))?;
     let goal = plan::goal(&job.request, &proposal);
     let explicit = job.topic.as_deref().or(proposal.topic.as_deref());
+    // An empty topic is nobody's choice: the branch gets a name as if none was given.
+    let explicit = explicit.filter(|topic| !topic.is_empty());
     let fallback = format!("run-{}", run.short());
     let asked = plan::topic(&job.request, &goal, explicit, &fallback);
     let verification = plan::verification(base, job.test.clone(), &proposal.verify)

@@ -452,3 +452,18 @@ fn a_secret_is_not_repeated_where_others_read() {
         }
     }
 }
+
+#[test]
+fn an_empty_topic_gets_a_name_from_the_goal() {
+    let place = Environment::with_project();
+    let called = place.run_patch(GOOD, &["--topic", ""]);
+    assert_eq!(called.code, 0, "{}", called.out);
+    assert_eq!(
+        called.verdict()["branch"],
+        "self-upgrade/change-the-calculator"
+    );
+    assert_eq!(
+        place.milton(&["check", "--branch", "self-upgrade/"]).code,
+        0
+    );
+}
