@@ -9,7 +9,7 @@ use crate::tui::ThemeChoice;
 /// Supervise software that changes software.
 ///
 /// A proposed change is judged by a strict policy, built as a commit on an isolated branch
-/// self-upgrade/<topic>, tested, recorded and shown live to you. You tick, comment, approve or
+/// self-upgrade/TOPIC, tested, recorded and shown live to you. You tick, comment, approve or
 /// abandon. milton never merges, pushes or deploys.
 #[derive(Debug, Parser)]
 #[command(
@@ -72,7 +72,7 @@ pub(super) struct RunArguments {
     pub(super) request: Option<String>,
     #[command(flatten)]
     pub(super) source: SourceArguments,
-    /// The topic of the branch self-upgrade/<topic> [default: made from the goal]
+    /// The topic of the branch self-upgrade/TOPIC [default: made from the goal]
     #[arg(long, value_name = "SLUG")]
     pub(super) topic: Option<String>,
     /// The base: a branch, tag or commit [default: the branch HEAD is on]

@@ -7,7 +7,7 @@
 //!
 //! What it does not believe: replace refs (libgit2 does not know them), grafts (libgit2 applies
 //! `info/grafts` to the parents of parsed commits, so parents are read from the raw object, see
-//! [`Repository::raw_parents`]), attributes that hide (the diff shows text whatever they say). The hash of
+//! `raw_parents`), attributes that hide (the diff shows text whatever they say). The hash of
 //! every object is verified when it is read: libgit2's strict hash verification and strict object
 //! creation are on by default and nothing here switches them off.
 

@@ -2,7 +2,7 @@
 //!
 //! The screen never does git or policy work and never decides anything itself: a key becomes a
 //! [`ReviewCommand`], the pipeline's machine judges it, and only the event that comes back changes
-//! what is shown. [`update`] is pure; [`view`] draws `&App`; what must be read from the run's
+//! what is shown. `update` is pure; `view` draws `&App`; what must be read from the run's
 //! folder is read off the screen's task.
 
 use std::path::PathBuf;
