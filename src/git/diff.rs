@@ -46,6 +46,7 @@ impl Repository {
         let pairs = self.find_renames(self.changed_paths(&old, &new)?)?;
         let mut writer = Writer {
             repository: self,
+            attributes: self.without_index()?,
             ids: Abbreviator::new(&self.inner).map_err(|e| Error::git("read the objects", &e))?,
             text: Vec::new(),
         };
@@ -133,6 +134,8 @@ struct End<'a> {
 
 struct Writer<'r> {
     repository: &'r Repository,
+    /// A second handle for attributes; see [`Repository::without_index`].
+    attributes: git2::Repository,
     ids: Abbreviator<'r>,
     text: Vec<u8>,
 }
@@ -260,7 +263,7 @@ impl Writer<'_> {
         let is_python = |path: &[u8]| {
             let path = Path::new(OsStr::from_bytes(path));
             let flags = AttrCheckFlags::FILE_THEN_INDEX;
-            let value = self.repository.inner.get_attr(path, "diff", flags);
+            let value = self.attributes.get_attr(path, "diff", flags);
             value.is_ok_and(|value| value == Some("python"))
         };
         if is_python(old) || is_python(new) {

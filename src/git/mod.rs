@@ -75,6 +75,17 @@ impl Repository {
         Ok((found, tree))
     }
 
+    /// A handle whose index is empty. libgit2 loads the whole index for the first attribute that is
+    /// looked up, which is the only cost of a run that would grow with the number of files; the
+    /// attributes of a checked-out repository are files of its work tree.
+    fn without_index(&self) -> Result<git2::Repository, Error> {
+        let handle = self.reopen()?;
+        let failed = |e| Error::git("read the attributes", &e);
+        let mut empty = git2::Index::new().map_err(failed)?;
+        handle.set_index(&mut empty).map_err(failed)?;
+        Ok(handle)
+    }
+
     /// A second handle on the same repository, for another thread.
     fn reopen(&self) -> Result<git2::Repository, Error> {
         open::at(self.inner.path(), git2::RepositoryOpenFlags::NO_SEARCH)
