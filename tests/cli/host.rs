@@ -132,7 +132,7 @@ fn milton_never_starts_git() {
         std::os::unix::fs::PermissionsExt::from_mode(0o755),
     )
     .unwrap();
-    let path = format!("{}:{}", tools.display(), crate::environment::path());
+    let search_path = format!("{}:{}", tools.display(), crate::environment::path());
     std::fs::write(place.root().join("good.patch"), GOOD).unwrap();
     let patch = place.root().join("good.patch").display().to_string();
     for arguments in [
@@ -145,7 +145,7 @@ fn milton_never_starts_git() {
     ] {
         let output = place
             .command(arguments)
-            .env("PATH", &path)
+            .env("PATH", &search_path)
             .output()
             .unwrap();
         let out = String::from_utf8_lossy(&output.stdout);
