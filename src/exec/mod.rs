@@ -55,7 +55,7 @@ pub struct CommandSpec {
     pub cwd: PathBuf,
     /// The whole environment.
     pub env: Vec<(OsString, OsString)>,
-    /// The time limit; the command gets TERM then, and KILL three seconds later.
+    /// The time limit; the command gets TERM then, and KILL 1.5 seconds later.
     pub timeout: Duration,
     /// The file that takes every byte of both streams in order of arrival. It must not exist.
     pub output: PathBuf,

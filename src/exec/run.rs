@@ -26,8 +26,9 @@ use crate::exec::wire::{End, KILL, Reply, Request, TERMINATE};
 use crate::exec::{CommandSpec, Error, Finished, SUPERVISE, StopLevel, StopSignal};
 use crate::model::{Digest, ExitKind, OutputSummary};
 
-/// Between TERM and KILL at the time limit: long enough for a test runner to write its report.
-const TIMEOUT_GRACE: Duration = Duration::from_secs(3);
+/// Between TERM and KILL at the time limit: long enough for a test runner to write its report, short
+/// enough that a limit of ten seconds ends within twelve.
+const TIMEOUT_GRACE: Duration = Duration::from_millis(1_500);
 
 /// Between TERM and KILL when the human stops: nothing may be left one second later.
 const STOP_GRACE: Duration = Duration::from_millis(500);
