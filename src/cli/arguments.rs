@@ -1,5 +1,6 @@
 //! The arguments, as clap reads them.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -28,6 +29,34 @@ pub(super) struct Arguments {
     /// What to do; without one, the runs of this repository are listed
     #[command(subcommand)]
     pub(super) command: Option<Command>,
+}
+
+/// Spells `--path A B` out as `--path=A --path=B`. The first word behind `--path` is a path whatever
+/// it looks like (`-A` is one of the names that a check is asked about); further ones end at the
+/// next option.
+pub(super) fn spelled_out(words: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut spelled = Vec::new();
+    let mut words = words.peekable();
+    while let Some(word) = words.next() {
+        if word == "--" {
+            spelled.push(word);
+            spelled.extend(words);
+            break;
+        }
+        if word != "--path" || words.peek().is_none() {
+            spelled.push(word);
+            continue;
+        }
+        let is_path = |next: &OsString| !next.as_encoded_bytes().starts_with(b"-");
+        let first = words.next();
+        let more = std::iter::from_fn(|| words.next_if(is_path));
+        for path in first.into_iter().chain(more) {
+            let mut one = OsString::from("--path=");
+            one.push(path);
+            spelled.push(one);
+        }
+    }
+    spelled
 }
 
 /// What to do.
@@ -215,8 +244,8 @@ pub(super) struct CheckSubject {
     /// A proposal in JSON; - reads standard input
     #[arg(long, value_name = "FILE")]
     pub(super) proposal: Option<PathBuf>,
-    /// Paths of files that a change would touch
-    #[arg(long, value_name = "P", num_args = 1.., allow_hyphen_values = true)]
+    /// Paths of files that a change would touch; several may follow
+    #[arg(long, value_name = "P", num_args = 1, allow_hyphen_values = true)]
     pub(super) path: Vec<String>,
     /// A branch that a change would be put on
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
@@ -261,6 +290,27 @@ pub(super) struct DemoArguments {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
+
+    fn spelled(line: &str) -> String {
+        let words = line.split(' ').map(std::ffi::OsString::from);
+        let spelled = super::spelled_out(words);
+        let text: Vec<_> = spelled.iter().map(|w| w.to_string_lossy()).collect();
+        text.join(" ")
+    }
+
+    #[test]
+    fn paths_end_at_the_next_option_and_the_first_may_look_like_one() {
+        assert_eq!(
+            spelled("check --path a b --format json"),
+            "check --path=a --path=b --format json"
+        );
+        assert_eq!(
+            spelled("check --path -A --format json"),
+            "check --path=-A --format json"
+        );
+        assert_eq!(spelled("check --path"), "check --path");
+        assert_eq!(spelled("check -- x --path a"), "check -- x --path a");
+    }
 
     #[test]
     fn the_arguments_do_not_contradict_each_other() {

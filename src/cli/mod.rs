@@ -22,7 +22,7 @@ use arguments::{Arguments, Command};
 
 /// Runs milton with the arguments of this process.
 pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match Arguments::try_parse_from(arguments::spelled_out(std::env::args_os())) {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version come this way too; a closed pipe is nobody's fault.

@@ -69,6 +69,17 @@ fn several_paths_are_all_judged_at_once() {
 }
 
 #[test]
+fn options_may_stand_behind_the_paths() {
+    let place = Environment::with_project();
+    let called = place.milton(&["check", "--path", "src/a.py", "b.py", "--format", "json"]);
+    assert_eq!(called.verdict()["stats"]["files"], 2, "{}", called.out);
+    let called = place.milton(&["check", "--path", "-A", "--format", "json"]);
+    assert_eq!((called.code, called.rules().is_empty()), (20, false));
+    let called = place.milton(&["check", "--branch", "-x", "--format", "json"]);
+    assert_eq!(called.code, 20, "{}", called.err);
+}
+
+#[test]
 fn branches_are_judged_with_the_repositorys_own_in_mind() {
     let place = Environment::with_project();
     place.git(&["checkout", "-q", "-b", "trunk-of-ours"]);
