@@ -139,6 +139,8 @@ impl Environment {
             .env("PATH", path())
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("MILTON_STATE_DIR", self.state())
+            // The demo's folder stays on purpose; here it goes with the test.
+            .env("TMPDIR", self.root())
             .env("LANG", "C.UTF-8");
         for (name, value) in &self.variables {
             command.env(name, value);
