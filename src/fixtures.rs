@@ -177,6 +177,7 @@ impl Script {
                 stdout: OutputSummary::of_text(stdout),
                 stderr: OutputSummary::empty(),
                 log_sha256: Digest::of(stdout.as_bytes()),
+                traces: crate::model::Traces::default(),
             },
         });
     }

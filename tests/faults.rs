@@ -26,7 +26,7 @@ use milton::pipeline::driver::{Driver, HumanPolicy, Job, Ports, ProposalText, Ru
 use milton::pipeline::fallback::PrivateCheckout;
 use milton::pipeline::machine::{Attendance, State};
 use milton::pipeline::ports::{
-    Git, Journal, PreparedView, Running, Sandbox, SandboxError, SystemClock,
+    Git, Journal, PreparedView, Running, Sandbox, SandboxError, SystemClock, TestedTree,
 };
 use milton::policy::Cleared;
 use milton::record::{self, Store, Writer};
@@ -285,12 +285,13 @@ impl Git for BrokenGit {
     }
     fn export_tree(
         &self,
-        commit: &Oid,
+        tree: &TestedTree,
         into: &Path,
         most_bytes: u64,
     ) -> Result<ExportSummary, git::Error> {
         self.check("export_tree")?;
-        self.inner.export_tree_within(commit, into, most_bytes)
+        self.inner
+            .export_tree_within(&tree.commit, into, most_bytes)
     }
     fn ignored_environment(&self) -> Result<Vec<String>, git::Error> {
         self.inner.ignored_environment()
@@ -335,7 +336,7 @@ impl Sandbox for NoSandbox {
     fn prepare(
         &self,
         _git: &dyn Git,
-        _commit: &Oid,
+        _tree: &TestedTree,
         scratch: &Path,
     ) -> Result<PreparedView, SandboxError> {
         let source = std::io::Error::from(std::io::ErrorKind::StorageFull);

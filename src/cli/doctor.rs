@@ -229,6 +229,8 @@ fn try_command(
         timeout: std::time::Duration::from_secs(30),
         output: place.path().join("output.log"),
         output_limit: 1 << 20,
+        stdin: Vec::new(),
+        reports: Vec::new(),
     };
     let (progress, _nobody) = tokio::sync::watch::channel(0);
     let finished = crate::cli::wiring::runtime()?

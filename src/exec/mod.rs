@@ -21,6 +21,7 @@ mod place;
 mod processes;
 mod program;
 pub mod report;
+mod reports;
 mod run;
 mod stop;
 mod supervise;
@@ -32,7 +33,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::model::{Digest, ExitKind, OutputSummary};
+use crate::model::{Digest, ExitKind, OutputSummary, Traces};
 
 pub use place::{MOST_IN_MEMORY, Place};
 pub use program::resolve_program;
@@ -61,7 +62,24 @@ pub struct CommandSpec {
     pub output: PathBuf,
     /// How many bytes both streams may print together; one more ends the command.
     pub output_limit: u64,
+    /// What the command reads from standard input before its end; usually nothing.
+    pub stdin: Vec<u8>,
+    /// Files that the command is asked to write, brought out when its last process has ended.
+    pub reports: Vec<ReportFile>,
 }
+
+/// A file that a command writes inside its view and milton reads afterwards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportFile {
+    /// The path as the command sees it; below [`View::reports`].
+    pub inside: PathBuf,
+    /// Where milton finds it: at most [`LARGEST_REPORT`] bytes, missing when there was no regular
+    /// file. It must not exist.
+    pub outside: PathBuf,
+}
+
+/// The largest report file that is brought out, in bytes (64 MiB).
+pub const LARGEST_REPORT: u64 = 64 << 20;
 
 /// A command that ended. The bytes of both streams add up to the length of the output file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +94,8 @@ pub struct Finished {
     pub stderr: OutputSummary,
     /// The digest of the output file.
     pub log_sha256: Digest,
+    /// What the sandbox noticed.
+    pub traces: Traces,
 }
 
 /// Why a command could not be run, or its view not be made.

@@ -23,8 +23,8 @@ use tokio_util::sync::CancellationToken;
 use crate::exec::capture::{Captured, Sink, capture};
 use crate::exec::processes::{kill_session, signal_descendants};
 use crate::exec::wire::{End, KILL, Reply, Request, TERMINATE};
-use crate::exec::{CommandSpec, Error, Finished, SUPERVISE, StopLevel, StopSignal};
-use crate::model::{Digest, ExitKind, OutputSummary};
+use crate::exec::{CommandSpec, Error, Finished, ReportFile, SUPERVISE, StopLevel, StopSignal};
+use crate::model::{Digest, ExitKind, OutputSummary, Traces};
 
 /// Between TERM and KILL at the time limit: long enough for a test runner to write its report, short
 /// enough that a limit of ten seconds ends within twelve.
@@ -224,6 +224,8 @@ impl Session {
             arguments: spec.argv.iter().skip(1).map(OsString::from).collect(),
             cwd: spec.cwd.clone().into_os_string(),
             env: spec.env.clone(),
+            stdin: spec.stdin.clone(),
+            reports: spec.reports.iter().map(paths_of).collect(),
         };
         let mut line = serde_json::to_vec(&request).ok()?;
         line.push(b'\n');
@@ -332,7 +334,13 @@ fn finished(
         stdout: captured.stdout,
         stderr: captured.stderr,
         log_sha256: captured.log,
+        traces: reply.traces,
     })
+}
+
+fn paths_of(report: &ReportFile) -> (OsString, OsString) {
+    let path = |path: &Path| path.to_owned().into_os_string();
+    (path(&report.inside), path(&report.outside))
 }
 
 fn nothing(exit: ExitKind) -> Finished {
@@ -342,6 +350,7 @@ fn nothing(exit: ExitKind) -> Finished {
         stdout: OutputSummary::empty(),
         stderr: OutputSummary::empty(),
         log_sha256: Digest::of(b""),
+        traces: Traces::default(),
     }
 }
 

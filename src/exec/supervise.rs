@@ -16,7 +16,9 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 
 use crate::exec::processes::signal_descendants;
+use crate::exec::reports::bring_out;
 use crate::exec::wire::{End, KILL, Reply, Request, TERMINATE};
+use crate::model::Traces;
 
 /// How long processes may survive KILL before they are reported as left behind. Only a process of
 /// another user or one stuck in the kernel gets there.
@@ -55,8 +57,10 @@ fn serve() -> io::Result<()> {
         Err(reason) => Reply {
             end: End::NotStarted(reason),
             left_behind: 0,
+            traces: Traces::default(),
         },
     };
+    bring_out(&request.reports);
     let mut line = serde_json::to_vec(&reply)?;
     line.push(b'\n');
     control.write_all(&line)
@@ -97,15 +101,23 @@ fn start(request: &Request) -> Result<Pid, String> {
             cwd.display()
         ));
     }
-    let child = Command::new(program)
+    let mut child = Command::new(program)
         .args(&request.arguments)
         .current_dir(cwd)
         .env_clear()
         .envs(request.env.iter().map(|(name, value)| (name, value)))
-        .stdin(Stdio::null())
+        .stdin(if request.stdin.is_empty() {
+            Stdio::null()
+        } else {
+            Stdio::piped()
+        })
         .process_group(0)
         .spawn()
         .map_err(|error| format!("{}: {error}", program.display()))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A command that does not read it has lost nothing.
+        stdin.write_all(&request.stdin).ok();
+    }
     Ok(Pid::from_child(&child))
 }
 
@@ -125,7 +137,11 @@ fn follow(pid: Pid, orders: BufReader<UnixStream>) -> io::Result<Reply> {
         (None, None) => return Err(io::Error::other("neither exited nor signalled")),
     };
     let left_behind = end_all(pid);
-    Ok(Reply { end, left_behind })
+    Ok(Reply {
+        end,
+        left_behind,
+        traces: Traces::default(),
+    })
 }
 
 /// Waits until the command itself ended; adopted orphans are buried on the way.

@@ -40,6 +40,12 @@ pub struct View {
     pub env: Vec<(OsString, OsString)>,
     /// What was linked in from the checkout.
     pub linked: Vec<String>,
+    /// The folder for the files that a command is asked to write, as the command sees it.
+    pub reports: PathBuf,
+    /// The folder of milton's own files that a command may read, as the command sees it.
+    pub support: PathBuf,
+    /// The same folder as milton sees it; what milton puts there stands in [`View::support`].
+    pub support_outside: PathBuf,
 }
 
 /// Links the checkout's dependencies into an exported tree and builds the environment.
@@ -55,7 +61,7 @@ pub fn prepare_view(request: ViewRequest<'_>) -> Result<View, Error> {
             linked.push(name.clone());
         }
     }
-    for name in ["home", "tmp"] {
+    for name in ["home", "tmp", "reports", "support"] {
         private_folder(&request.scratch.join(name))?;
     }
     let mut view = View {
@@ -66,6 +72,9 @@ pub fn prepare_view(request: ViewRequest<'_>) -> Result<View, Error> {
         root: request.root,
         env: Vec::new(),
         linked,
+        reports: request.scratch.join("reports"),
+        support: request.scratch.join("support"),
+        support_outside: request.scratch.join("support"),
     };
     view.env = environment::build(&view, request.checkout, request.scratch, request.parent_env);
     Ok(view)

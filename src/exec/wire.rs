@@ -5,6 +5,8 @@ use std::ffi::OsString;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::Traces;
+
 /// Asks every process of the command to end.
 pub(super) const TERMINATE: u8 = b'T';
 
@@ -22,6 +24,10 @@ pub(super) struct Request {
     pub(super) cwd: OsString,
     /// The whole environment.
     pub(super) env: Vec<(OsString, OsString)>,
+    /// What the command reads from standard input.
+    pub(super) stdin: Vec<u8>,
+    /// Files to bring out afterwards: the path inside, the path outside.
+    pub(super) reports: Vec<(OsString, OsString)>,
 }
 
 /// How the command ended.
@@ -31,6 +37,8 @@ pub(super) struct Reply {
     pub(super) end: End,
     /// Processes that survived KILL.
     pub(super) left_behind: usize,
+    /// What the sandbox noticed.
+    pub(super) traces: Traces,
 }
 
 /// The end of the command itself.

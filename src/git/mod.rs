@@ -23,6 +23,7 @@ mod heading;
 mod init;
 mod open;
 mod rename;
+mod replace;
 mod snapshot;
 mod work_tree;
 

@@ -126,6 +126,24 @@ pub struct CommandEnd {
     pub stderr: OutputSummary,
     /// The digest of the output file (both streams in order of arrival).
     pub log_sha256: Digest,
+    /// What the sandbox noticed.
+    #[serde(default)]
+    pub traces: Traces,
+}
+
+/// What a sandbox noticed of a command beside its output. Lists are cut, the counts are whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Traces {
+    /// Files of the checkout that the command changed, made or removed in its view, which was
+    /// thrown away: `M src/a.py`.
+    pub changed: Vec<String>,
+    /// How many there were.
+    pub changed_count: u64,
+    /// Network addresses outside the sandbox that it tried to reach, each once: `tcp 192.0.2.1:443`.
+    pub network: Vec<String>,
+    /// How many attempts there were.
+    pub network_count: u64,
 }
 
 /// How strongly commands are isolated.

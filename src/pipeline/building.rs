@@ -258,6 +258,7 @@ impl Driver {
                 exit,
                 duration_ms,
                 log_sha256: Digest::of(format!("{out}{err}").as_bytes()),
+                traces: crate::model::Traces::default(),
                 stdout: OutputSummary::of_text(&out),
                 stderr: OutputSummary::of_text(&err),
             },

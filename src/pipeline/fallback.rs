@@ -11,8 +11,7 @@ use crate::exec::{
     self, CommandSpec, MOST_IN_MEMORY, Place, StopSignal, Supervisor, View, ViewRequest,
 };
 use crate::git::{self, ExportSummary};
-use crate::model::Oid;
-use crate::pipeline::ports::{Git, PreparedView, Running, Sandbox, SandboxError};
+use crate::pipeline::ports::{Git, PreparedView, Running, Sandbox, SandboxError, TestedTree};
 
 /// A private checkout outside the repository.
 pub struct PrivateCheckout {
@@ -35,10 +34,10 @@ impl Sandbox for PrivateCheckout {
     fn prepare(
         &self,
         git: &dyn Git,
-        commit: &Oid,
+        tree: &TestedTree,
         scratch: &Path,
     ) -> Result<PreparedView, SandboxError> {
-        let (place, root, summary) = export(git, commit, scratch)?;
+        let (place, root, summary) = export(git, tree, scratch)?;
         let linked = git.ignored_environment()?;
         let mut view = exec::prepare_view(ViewRequest {
             root,
@@ -83,20 +82,20 @@ impl Sandbox for PrivateCheckout {
 /// Writes the tree of a commit to memory, or to the run's folder where it is too large for that.
 fn export(
     git: &dyn Git,
-    commit: &Oid,
+    tree: &TestedTree,
     scratch: &Path,
 ) -> Result<(Option<Place>, PathBuf, ExportSummary), SandboxError> {
     if let Some(place) = Place::in_memory() {
-        let tree = place.tree();
-        match git.export_tree(commit, &tree, MOST_IN_MEMORY) {
-            Ok(summary) => return Ok((Some(place), tree, summary)),
+        let folder = place.tree();
+        match git.export_tree(tree, &folder, MOST_IN_MEMORY) {
+            Ok(summary) => return Ok((Some(place), folder, summary)),
             // Too large, or the memory is full after all: the disk gets its turn, and says so if it
             // cannot either.
             Err(git::Error::ExportTooLarge { .. } | git::Error::ExportWrite { .. }) => {}
             Err(error) => return Err(error.into()),
         }
     }
-    let tree = scratch.join("tree");
-    let summary = git.export_tree(commit, &tree, u64::MAX)?;
-    Ok((None, tree, summary))
+    let folder = scratch.join("tree");
+    let summary = git.export_tree(tree, &folder, u64::MAX)?;
+    Ok((None, folder, summary))
 }

@@ -51,10 +51,10 @@ pub trait Git: Send {
     -> Result<String, git::Error>;
     /// Brings an abandoned branch back.
     fn restore(&self, branch: &WorkBranch, commit: &Oid, run: &RunId) -> Result<(), git::Error>;
-    /// Writes the exact tree of a commit into an empty folder, if it is not larger than that.
+    /// Writes the exact tree into an empty folder, if it is not larger than that.
     fn export_tree(
         &self,
-        commit: &Oid,
+        tree: &TestedTree,
         into: &Path,
         most_bytes: u64,
     ) -> Result<git::ExportSummary, git::Error>;
@@ -117,11 +117,15 @@ impl Git for git::Repository {
     }
     fn export_tree(
         &self,
-        commit: &Oid,
+        tree: &TestedTree,
         into: &Path,
         most_bytes: u64,
     ) -> Result<git::ExportSummary, git::Error> {
-        Self::export_tree_within(self, commit, into, most_bytes)
+        let summary = Self::export_tree_within(self, &tree.commit, into, most_bytes)?;
+        if let Some((other, paths)) = &tree.replaced {
+            Self::replace_exported(self, other, paths, into)?;
+        }
+        Ok(summary)
     }
     fn ignored_environment(&self) -> Result<Vec<String>, git::Error> {
         Self::ignored_environment(self)
@@ -161,13 +165,33 @@ impl Journal for record::Writer {
 /// A running command's end, as a future that can be kept in a trait object.
 pub type Running<'a> = Pin<Box<dyn Future<Output = Result<Finished, exec::Error>> + Send + 'a>>;
 
+/// The tree that a view shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestedTree {
+    /// The commit whose tree it is.
+    pub commit: Oid,
+    /// Paths that stand as another commit has them: that commit, and the paths. One that the commit
+    /// does not have is absent.
+    pub replaced: Option<(Oid, Vec<String>)>,
+}
+
+impl TestedTree {
+    /// The tree of a commit, as it is.
+    pub fn of(commit: Oid) -> Self {
+        Self {
+            commit,
+            replaced: None,
+        }
+    }
+}
+
 /// Where the commands of a run see the candidate's tree, and how they are started.
 pub trait Sandbox: Send + Sync {
-    /// Makes the test view of a commit under `scratch`.
+    /// Makes the test view of a tree under `scratch`, which is empty or missing.
     fn prepare(
         &self,
         git: &dyn Git,
-        commit: &Oid,
+        tree: &TestedTree,
         scratch: &Path,
     ) -> Result<PreparedView, SandboxError>;
     /// Runs one command in it.

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
 use crate::exec::report::{self, Reading, Runner};
-use crate::exec::{self, CommandSpec, Finished, Place, StopSignal, View};
+use crate::exec::{self, CommandSpec, Finished, Place, ReportFile, StopSignal, View};
 use crate::model::{
     CommandEnd, CommandId, CommandOrigin, CommandStart, Digest, EventKind, ExitKind, OutputSummary,
-    TestOutcome, TestReport, VerificationCommand,
+    TestOutcome, TestReport, Traces, VerificationCommand,
 };
 use crate::pipeline::ports::Sandbox;
 use crate::policy::Cleared;
@@ -175,7 +175,8 @@ fn prepare(
     let output = format!("output/{:03}.log", id.0);
     let report_file = job.folder.join(format!("output/{:03}.junit.xml", id.0));
     report::clear(&report_file)?;
-    let instrumented = report::instrument(&argv, &report_file);
+    let inside = job.view.reports.join(format!("{:03}.junit.xml", id.0));
+    let instrumented = report::instrument(&argv, &inside);
     let mut env = job.view.env.clone();
     env.extend(instrumented.env);
     let spec = CommandSpec {
@@ -186,6 +187,11 @@ fn prepare(
         timeout,
         output: job.folder.join(&output),
         output_limit: job.output_limit,
+        stdin: Vec::new(),
+        reports: vec![ReportFile {
+            inside,
+            outside: report_file.clone(),
+        }],
     };
     Ok(Prepared {
         spec,
@@ -274,6 +280,7 @@ fn end_of(id: CommandId, finished: &Finished) -> CommandEnd {
         stdout: finished.stdout.clone(),
         stderr: finished.stderr.clone(),
         log_sha256: finished.log_sha256.clone(),
+        traces: finished.traces.clone(),
     }
 }
 
@@ -287,6 +294,7 @@ fn broken_end(id: CommandId, error: &exec::Error) -> CommandEnd {
         stdout: OutputSummary::empty(),
         stderr: OutputSummary::empty(),
         log_sha256: Digest::of(b""),
+        traces: Traces::default(),
     }
 }
 

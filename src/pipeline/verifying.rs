@@ -14,6 +14,7 @@ use crate::pipeline::building::{git_failure, out_of_order};
 use crate::pipeline::driver::{Driver, failed};
 use crate::pipeline::machine::{Effect, Input};
 use crate::pipeline::planning::load_policy;
+use crate::pipeline::ports::TestedTree;
 use crate::pipeline::testing::{self, Note, TestJob};
 use crate::policy::Cleared;
 
@@ -172,7 +173,7 @@ impl Driver {
         } else {
             StopSignal::default()
         };
-        let prepared = self.ports.sandbox.prepare(&*self.ports.git, &commit, &scratch).map_err(|error| {
+        let prepared = self.ports.sandbox.prepare(&*self.ports.git, &TestedTree::of(commit), &scratch).map_err(|error| {
             Failure::run(
                 Status::GitError,
                 format!("the test view cannot be made: {error}"),

@@ -640,6 +640,7 @@ fn no_text_can_forge_a_record() {
                 stdout: OutputSummary::of_text(&format!("{forged}\" (0 bytes, sha256 0)")),
                 stderr: OutputSummary::empty(),
                 log_sha256: Digest::of(b""),
+                traces: crate::model::Traces::default(),
             },
         },
         EventKind::RunFinished {
@@ -727,6 +728,7 @@ fn the_lines_of_two_commands_never_mix() {
             stdout: OutputSummary::empty(),
             stderr: OutputSummary::empty(),
             log_sha256: Digest::of(b""),
+            traces: crate::model::Traces::default(),
         },
     };
     let finished = EventKind::RunFailed {

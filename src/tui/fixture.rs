@@ -100,6 +100,7 @@ impl Story {
                     stdout: OutputSummary::of_text("128 passed in 14.2s\n"),
                     stderr: OutputSummary::empty(),
                     log_sha256: Digest::of(b"log"),
+                    traces: crate::model::Traces::default(),
                 },
             });
         }
@@ -310,6 +311,7 @@ fn finished(outcome: TestOutcome) -> Story {
             stdout: OutputSummary::of_text(&"line\n".repeat(420)),
             stderr: OutputSummary::empty(),
             log_sha256: Digest::of(b"log"),
+            traces: crate::model::Traces::default(),
         },
     });
     let phase = if outcome.is_pass() {

@@ -73,6 +73,8 @@ impl Project {
             timeout: self.timeout,
             output: self.place.log_file(),
             output_limit: 1 << 24,
+            stdin: Vec::new(),
+            reports: Vec::new(),
         };
         let finished = self.place.run(spec).await.unwrap();
         let text = &finished.stderr.head;

@@ -48,6 +48,8 @@ impl Place {
             timeout: Duration::from_secs(120),
             output: self.log_file(),
             output_limit: 1 << 30,
+            stdin: Vec::new(),
+            reports: Vec::new(),
         }
     }
 
