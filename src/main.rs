@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    milton::cli::main()
+    milton::exec::hidden_subcommand().unwrap_or_else(milton::cli::main)
 }

@@ -89,9 +89,6 @@ pub(super) enum Command {
     },
     /// Print the manual page
     Man,
-    /// Start a command and end everything it started (milton calls itself with this)
-    #[command(name = "__supervise", hide = true)]
-    Supervise,
 }
 
 /// `milton run`.

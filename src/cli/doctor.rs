@@ -231,6 +231,7 @@ fn try_command(
         output_limit: 1 << 20,
         stdin: Vec::new(),
         reports: Vec::new(),
+        confinement: None,
     };
     let (progress, _nobody) = tokio::sync::watch::channel(0);
     let finished = crate::cli::wiring::runtime()?

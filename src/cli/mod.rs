@@ -30,9 +30,6 @@ pub fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { EXIT_USAGE } else { 0 });
         }
     };
-    if let Some(Command::Supervise) = arguments.command {
-        return crate::exec::supervise();
-    }
     match dispatch(arguments) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
@@ -59,6 +56,5 @@ fn dispatch(arguments: Arguments) -> Result<u8, Failure> {
         Some(Command::Demo(demo)) => demo::demo(&settings, &demo),
         Some(Command::Completions { shell }) => output::completions(shell),
         Some(Command::Man) => output::man(),
-        Some(Command::Supervise) => Ok(0),
     }
 }

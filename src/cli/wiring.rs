@@ -11,8 +11,8 @@ use crate::git;
 use crate::model::ReviewCommand;
 use crate::pipeline::Update;
 use crate::pipeline::driver::{Ports, RunEnd, Wires};
-use crate::pipeline::fallback::PrivateCheckout;
 use crate::pipeline::ports::SystemClock;
+use crate::pipeline::sandboxed::NameSpaces;
 use crate::record::Writer;
 
 /// Events wait here when the screen is busy drawing; then the driver waits too.
@@ -48,7 +48,7 @@ pub(super) fn wires() -> (Wires, Ends) {
 pub(super) fn ports(settings: &Settings, repository: git::Repository, writer: Writer) -> Ports {
     Ports {
         git: Box::new(repository),
-        sandbox: Arc::new(PrivateCheckout::new(
+        sandbox: Arc::new(NameSpaces::new(
             settings.program.clone(),
             settings.environment.clone(),
         )),

@@ -49,6 +49,39 @@ pub(super) fn build(
     scratch: &Path,
     parent: &BTreeMap<OsString, OsString>,
 ) -> Vec<(OsString, OsString)> {
+    let mut env = common(view, checkout, parent);
+    let mut set = |name: &str, value: OsString| env.insert(name.into(), value);
+    set("PYTHONPATH", python_path(&view.root));
+    set("HOME", scratch.join("home").into());
+    set("TMPDIR", scratch.join("tmp").into());
+    set("CARGO_TARGET_DIR", scratch.join("cargo-target").into());
+    set("GOCACHE", scratch.join("go-cache").into());
+    env.into_iter().collect()
+}
+
+/// Builds the whole environment of a command in the sandbox, where the checkout stands at its own
+/// path and the home folder is empty.
+pub(super) fn confined(
+    view: &View,
+    checkout: &Path,
+    home: &Path,
+    parent: &BTreeMap<OsString, OsString>,
+) -> Vec<(OsString, OsString)> {
+    let mut env = common(view, checkout, parent);
+    let mut set = |name: &str, value: OsString| env.insert(name.into(), value);
+    set("HOME", home.into());
+    set("TMPDIR", "/tmp".into());
+    // There is no network: what needs one says so at once.
+    set("CARGO_NET_OFFLINE", "true".into());
+    env.into_iter().collect()
+}
+
+/// What both kinds of views have in common.
+fn common(
+    view: &View,
+    checkout: &Path,
+    parent: &BTreeMap<OsString, OsString>,
+) -> BTreeMap<OsString, OsString> {
     let mut env = BTreeMap::<OsString, OsString>::new();
     let mut set = |name: &str, value: OsString| env.insert(name.into(), value);
     for name in COPIED {
@@ -82,15 +115,10 @@ pub(super) fn build(
         "PATH",
         std::env::join_paths(path).unwrap_or_else(|_| DEFAULT_PATH.into()),
     );
-    set("PYTHONPATH", python_path(&view.root));
     // A compiled file left behind could outlive the source it was made from.
     set("PYTHONDONTWRITEBYTECODE", "1".into());
     set("TERM", "dumb".into());
-    set("HOME", scratch.join("home").into());
-    set("TMPDIR", scratch.join("tmp").into());
-    set("CARGO_TARGET_DIR", scratch.join("cargo-target").into());
-    set("GOCACHE", scratch.join("go-cache").into());
-    env.into_iter().collect()
+    env
 }
 
 /// The folders to search for programs: the linked virtual environment, then the human's own
@@ -124,7 +152,7 @@ fn virtual_environments(view: &View) -> impl Iterator<Item = PathBuf> {
 }
 
 /// Each tool chain that the human has: set, or at its usual place.
-fn tool_chains(
+pub(super) fn tool_chains(
     parent: &BTreeMap<OsString, OsString>,
 ) -> impl Iterator<Item = (&'static str, PathBuf)> {
     let home = parent.get(OsStr::new("HOME")).map(PathBuf::from);

@@ -16,6 +16,8 @@
 //! hand milton's own environment to a command.
 
 mod capture;
+#[cfg(target_os = "linux")]
+mod confined_view;
 mod environment;
 mod place;
 mod processes;
@@ -23,27 +25,47 @@ mod program;
 pub mod report;
 mod reports;
 mod run;
+#[cfg(target_os = "linux")]
+mod sandbox;
 mod stop;
 mod supervise;
 mod view;
+#[cfg(target_os = "linux")]
+mod visible;
 mod wire;
 
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{Digest, ExitKind, OutputSummary, Traces};
 
+pub use confined_view::{ConfinedRequest, confined_view};
 pub use place::{MOST_IN_MEMORY, Place};
 pub use program::resolve_program;
 pub use run::Supervisor;
+pub use sandbox::{Confinement, Limits, REPORTS_INSIDE, SUPPORT_INSIDE};
 pub use stop::{StopLevel, StopSignal};
-pub use supervise::supervise;
 pub use view::{View, ViewRequest, prepare_view};
 
 /// The hidden subcommand that [`supervise()`] is the body of.
-pub const SUPERVISE: &str = "__supervise";
+const SUPERVISE: &str = "__supervise";
+/// The hidden subcommand that is the first process of a sandbox.
+const FIRST_PROCESS: &str = "__first-process";
+
+/// Does what a hidden subcommand asks for, when this process was started with one: milton starts
+/// itself again to supervise a command and to be the first process of a sandbox.
+pub fn hidden_subcommand() -> Option<ExitCode> {
+    let name = std::env::args_os().nth(1)?;
+    match name.to_str()? {
+        SUPERVISE => Some(supervise::supervise()),
+        FIRST_PROCESS => Some(sandbox::first_process()),
+        _ => None,
+    }
+}
 
 /// One command, complete: nothing is taken from milton's own environment.
 #[derive(Clone, Debug)]
@@ -66,6 +88,8 @@ pub struct CommandSpec {
     pub stdin: Vec<u8>,
     /// Files that the command is asked to write, brought out when its last process has ended.
     pub reports: Vec<ReportFile>,
+    /// The sandbox to run in; [`View::confinement`].
+    pub confinement: Option<Arc<Confinement>>,
 }
 
 /// A file that a command writes inside its view and milton reads afterwards.

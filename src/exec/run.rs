@@ -226,6 +226,7 @@ impl Session {
             env: spec.env.clone(),
             stdin: spec.stdin.clone(),
             reports: spec.reports.iter().map(paths_of).collect(),
+            confinement: spec.confinement.as_deref().cloned(),
         };
         let mut line = serde_json::to_vec(&request).ok()?;
         line.push(b'\n');

@@ -31,7 +31,7 @@ const REPEAT: Duration = Duration::from_millis(10);
 ///
 /// Reads one request from standard input, which must be the control socket, starts the command
 /// with standard output and standard error as they are, and replies when no process of it is left.
-pub fn supervise() -> ExitCode {
+pub(super) fn supervise() -> ExitCode {
     match serve() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -46,12 +46,15 @@ fn serve() -> io::Result<()> {
     // Leaves milton's terminal: its Ctrl-C does not come here, and no command below can open
     // /dev/tty to type into the review. It fails only for a group leader, started by hand.
     rustix::process::setsid().ok();
-    adopt_orphans()?;
     let mut control = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut orders = BufReader::new(control.try_clone()?);
     let mut line = Vec::new();
     orders.read_until(b'\n', &mut line)?;
     let request: Request = serde_json::from_slice(&line)?;
+    if request.confinement.is_some() {
+        return answer(&mut control, &confined(&request, orders)?);
+    }
+    adopt_orphans()?;
     let reply = match start(&request) {
         Ok(pid) => follow(pid, orders)?,
         Err(reason) => Reply {
@@ -61,9 +64,18 @@ fn serve() -> io::Result<()> {
         },
     };
     bring_out(&request.reports);
-    let mut line = serde_json::to_vec(&reply)?;
+    answer(&mut control, &reply)
+}
+
+fn answer(control: &mut UnixStream, reply: &Reply) -> io::Result<()> {
+    let mut line = serde_json::to_vec(reply)?;
     line.push(b'\n');
     control.write_all(&line)
+}
+
+#[cfg(target_os = "linux")]
+fn confined(request: &Request, orders: BufReader<UnixStream>) -> io::Result<Reply> {
+    crate::exec::sandbox::run(request, orders)
 }
 
 #[cfg(target_os = "linux")]
@@ -88,7 +100,7 @@ fn adopt_orphans() -> io::Result<()> {
     clippy::disallowed_methods,
     reason = "exec is the only spawner, and this is the one place where a command starts"
 )]
-fn start(request: &Request) -> Result<Pid, String> {
+pub(super) fn start(request: &Request) -> Result<Pid, String> {
     let program = Path::new(&request.program);
     let cwd = Path::new(&request.cwd);
     if !program.is_absolute() {

@@ -8,8 +8,9 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::exec::{Error, environment};
+use crate::exec::{Confinement, Error, environment};
 use crate::model::{RelPath, SandboxReport, Tier};
 
 /// What [`prepare_view`] starts from.
@@ -46,6 +47,8 @@ pub struct View {
     pub support: PathBuf,
     /// The same folder as milton sees it; what milton puts there stands in [`View::support`].
     pub support_outside: PathBuf,
+    /// The sandbox that commands run in, where there is one.
+    pub confinement: Option<Arc<Confinement>>,
 }
 
 /// Links the checkout's dependencies into an exported tree and builds the environment.
@@ -75,6 +78,7 @@ pub fn prepare_view(request: ViewRequest<'_>) -> Result<View, Error> {
         reports: request.scratch.join("reports"),
         support: request.scratch.join("support"),
         support_outside: request.scratch.join("support"),
+        confinement: None,
     };
     view.env = environment::build(&view, request.checkout, request.scratch, request.parent_env);
     Ok(view)

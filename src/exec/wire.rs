@@ -5,6 +5,7 @@ use std::ffi::OsString;
 
 use serde::{Deserialize, Serialize};
 
+use crate::exec::Confinement;
 use crate::model::Traces;
 
 /// Asks every process of the command to end.
@@ -28,6 +29,8 @@ pub(super) struct Request {
     pub(super) stdin: Vec<u8>,
     /// Files to bring out afterwards: the path inside, the path outside.
     pub(super) reports: Vec<(OsString, OsString)>,
+    /// The sandbox, where there is one.
+    pub(super) confinement: Option<Confinement>,
 }
 
 /// How the command ended.

@@ -25,6 +25,7 @@ mod open;
 mod rename;
 mod replace;
 mod snapshot;
+mod stage;
 mod work_tree;
 
 #[cfg(test)]
@@ -40,6 +41,7 @@ pub use export::ExportSummary;
 pub use init::create_repository;
 pub use open::open;
 pub use snapshot::Snapshot;
+pub use stage::Staged;
 
 use crate::model::{FileMode, Oid};
 

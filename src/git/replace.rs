@@ -39,38 +39,44 @@ impl Repository {
             real_parents(into, path.as_str(), found.is_some()).map_err(written)?;
             remove(&target).map_err(written)?;
             if let Some((mode, oid)) = found {
-                self.write_entry(&target, mode, oid)?;
+                write_blob(self, &target, mode, oid)?;
             }
         }
         Ok(())
     }
+}
 
-    fn write_entry(&self, target: &Path, mode: FileMode, oid: git2::Oid) -> Result<(), Error> {
-        let written = |source| Error::ExportWrite {
-            path: target.to_owned(),
-            source,
-        };
-        let permissions = match mode {
-            FileMode::Tree | FileMode::Gitlink => return Ok(()),
-            FileMode::Executable => 0o755,
-            FileMode::Regular | FileMode::Symlink => 0o644,
-        };
-        let blob = self
-            .inner
-            .find_blob(oid)
-            .map_err(|e| Error::object(format!("blob {oid}"), &e))?;
-        if mode == FileMode::Symlink {
-            use std::os::unix::ffi::OsStrExt as _;
-            return symlink(std::ffi::OsStr::from_bytes(blob.content()), target).map_err(written);
-        }
-        OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(permissions)
-            .open(target)
-            .and_then(|mut file| file.write_all(blob.content()))
-            .map_err(written)
+/// Writes the content of a blob as a new file or link.
+pub(super) fn write_blob(
+    repository: &Repository,
+    target: &Path,
+    mode: FileMode,
+    oid: git2::Oid,
+) -> Result<(), Error> {
+    let written = |source| Error::ExportWrite {
+        path: target.to_owned(),
+        source,
+    };
+    let permissions = match mode {
+        FileMode::Tree | FileMode::Gitlink => return Ok(()),
+        FileMode::Executable => 0o755,
+        FileMode::Regular | FileMode::Symlink => 0o644,
+    };
+    let blob = repository
+        .inner
+        .find_blob(oid)
+        .map_err(|e| Error::object(format!("blob {oid}"), &e))?;
+    if mode == FileMode::Symlink {
+        use std::os::unix::ffi::OsStrExt as _;
+        return symlink(std::ffi::OsStr::from_bytes(blob.content()), target).map_err(written);
     }
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(permissions)
+        .open(target)
+        .and_then(|mut file| file.write_all(blob.content()))
+        .map_err(written)
 }
 
 /// Walks the folders above a path; what is not a real folder is removed, and replaced when the path

@@ -10,6 +10,11 @@ use crate::git::{Error, Repository};
 const ENVIRONMENTS: [&str; 3] = [".venv", "venv", "node_modules"];
 
 impl Repository {
+    /// Whether there is no work tree.
+    pub fn is_bare(&self) -> bool {
+        self.inner.is_bare()
+    }
+
     /// Which environment folders (`.venv`, `venv`, `node_modules`) stand at the root of the work
     /// tree without being part of the repository; a symbolic link to a folder counts.
     pub fn ignored_environment(&self) -> Result<Vec<String>, Error> {

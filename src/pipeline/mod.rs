@@ -11,6 +11,8 @@ pub mod fallback;
 pub mod machine;
 mod planning;
 pub mod ports;
+#[cfg(target_os = "linux")]
+pub mod sandboxed;
 
 pub use planning::{REPOSITORY_POLICY, load_policy};
 mod reviewing;

@@ -58,6 +58,10 @@ pub trait Git: Send {
         into: &Path,
         most_bytes: u64,
     ) -> Result<git::ExportSummary, git::Error>;
+    /// Writes what a tree has other than the work tree into a new folder.
+    fn stage(&self, tree: &TestedTree, into: &Path) -> Result<git::Staged, git::Error>;
+    /// Whether there is no work tree.
+    fn is_bare(&self) -> bool;
     /// The ignored environments of the work tree (`.venv`, `node_modules`).
     fn ignored_environment(&self) -> Result<Vec<String>, git::Error>;
     /// The user, as the repository's configuration names him.
@@ -126,6 +130,12 @@ impl Git for git::Repository {
             Self::replace_exported(self, other, paths, into)?;
         }
         Ok(summary)
+    }
+    fn stage(&self, tree: &TestedTree, into: &Path) -> Result<git::Staged, git::Error> {
+        Self::stage(self, &tree.commit, tree.replaced.as_ref(), into)
+    }
+    fn is_bare(&self) -> bool {
+        Self::is_bare(self)
     }
     fn ignored_environment(&self) -> Result<Vec<String>, git::Error> {
         Self::ignored_environment(self)

@@ -192,6 +192,7 @@ fn prepare(
             inside,
             outside: report_file.clone(),
         }],
+        confinement: job.view.confinement.clone(),
     };
     Ok(Prepared {
         spec,

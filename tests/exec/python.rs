@@ -75,6 +75,7 @@ impl Project {
             output_limit: 1 << 24,
             stdin: Vec::new(),
             reports: Vec::new(),
+            confinement: None,
         };
         let finished = self.place.run(spec).await.unwrap();
         let text = &finished.stderr.head;

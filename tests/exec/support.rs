@@ -50,6 +50,7 @@ impl Place {
             output_limit: 1 << 30,
             stdin: Vec::new(),
             reports: Vec::new(),
+            confinement: None,
         }
     }
 

@@ -1,0 +1,79 @@
+//! The sandbox of a command (Linux): what it may see and do, and how that is set up.
+//!
+//! Three processes stand in a row. The supervisor ([`outer`]) leaves the name spaces of the user
+//! and starts the first process of a new pid name space ([`first`]); that one builds the file
+//! system of the command ([`mounts`]), confines one of its threads ([`confine`]) and starts the
+//! command from it. When the first process dies, the kernel kills everything that the command left
+//! behind, in whatever session or group; and it dies with the supervisor, which dies with milton.
+//!
+//! The order of the steps is the one that was tried against hostile test programs; each is needed:
+//! a user name space so that no privilege of the user is at stake, a new root that holds only what
+//! is named, the checkout as an overlay whose upper layer is thrown away, then limits,
+//! capabilities, Landlock and seccomp on the thread that starts the command.
+
+mod confine;
+mod filter;
+mod first;
+mod left;
+mod memory;
+mod mounts;
+mod network;
+mod outer;
+mod sys;
+
+use std::ffi::OsString;
+
+use serde::{Deserialize, Serialize};
+
+pub(super) use first::first_process;
+pub(super) use outer::run;
+
+/// Where milton's own things stand inside.
+const OWN: &str = "/run/milton";
+/// Where a command writes its reports, as it sees it.
+pub const REPORTS_INSIDE: &str = "/run/milton/reports";
+/// Where milton's own files for a command are, as it sees them.
+pub const SUPPORT_INSIDE: &str = "/run/milton/support";
+
+/// What a command may see and use. Paths are absolute; `OsString`s, because they need not be UTF-8.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confinement {
+    /// The checkout's own path, where the view of the candidate stands.
+    pub checkout: OsString,
+    /// The layers of the view, the uppermost first; the last is usually the real checkout.
+    pub layers: Vec<OsString>,
+    /// Files and folders of the machine that are visible, read-only: what each path shows, with its
+    /// links resolved, and the path.
+    pub visible: Vec<(OsString, OsString)>,
+    /// The home folder: empty but for what is visible below it, and thrown away.
+    pub home: OsString,
+    /// The folder that is visible as [`SUPPORT_INSIDE`].
+    pub support: OsString,
+    /// How much a command may use.
+    pub limits: Limits,
+}
+
+/// How much a command may use. The time limit is the supervisor's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Bytes that all files together may take: the view's changes, home, temporary files.
+    pub files_bytes: u64,
+    /// Processes and threads at one time.
+    pub processes: u64,
+    /// Bytes of address space of one process; `None` for tool chains that reserve more than they
+    /// use.
+    pub address_space: Option<u64>,
+    /// Bytes of memory of all processes together.
+    pub memory_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            files_bytes: 1 << 30,
+            processes: 1000,
+            address_space: Some(5 << 30),
+            memory_bytes: 8 << 30,
+        }
+    }
+}

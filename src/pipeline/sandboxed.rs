@@ -1,0 +1,177 @@
+//! The full tier behind the [`Sandbox`] port: the real checkout as a throw-away overlay at its own
+//! path, in name spaces of its own, with Landlock and seccomp.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::exec::{
+    self, CommandSpec, ConfinedRequest, Confinement, Place, StopSignal, Supervisor, View,
+};
+use crate::git::Staged;
+use crate::pipeline::ports::{Git, PreparedView, Running, Sandbox, SandboxError, TestedTree};
+
+/// Programs, by the beginning of their names, that reserve far more address space than they use
+/// and compile much into files: interpreters with a virtual machine of their own, and compilers.
+const RESERVES: [&str; 16] = [
+    "node", "npm", "npx", "yarn", "pnpm", "bun", "deno", "java", "mvn", "gradle", "go", "cargo",
+    "dotnet", "ghc", "cabal", "stack",
+];
+/// What their files may take together, in bytes (4 GiB).
+const FILES_OF_COMPILERS: u64 = 4 << 30;
+
+/// The view in name spaces of its own.
+pub struct NameSpaces {
+    supervisor: Supervisor,
+    environment: BTreeMap<OsString, OsString>,
+}
+
+impl NameSpaces {
+    /// A sandbox that starts commands through `program` (milton itself) and picks their environment
+    /// from `environment`.
+    pub fn new(program: PathBuf, environment: BTreeMap<OsString, OsString>) -> Self {
+        Self {
+            supervisor: Supervisor::new(program),
+            environment,
+        }
+    }
+
+    fn home(&self) -> Option<&Path> {
+        self.environment.get(OsStr::new("HOME")).map(Path::new)
+    }
+}
+
+impl Sandbox for NameSpaces {
+    fn prepare(
+        &self,
+        git: &dyn Git,
+        tree: &TestedTree,
+        scratch: &Path,
+    ) -> Result<PreparedView, SandboxError> {
+        let place = Place::in_memory();
+        let stage = match &place {
+            Some(place) => place.tree(),
+            None => scratch.join("tree"),
+        };
+        let environments = git.ignored_environment()?;
+        // A checkout that holds the home folder would bring the human's own files in.
+        let is_home = self.home().is_some_and(|home| home.starts_with(git.root()));
+        let staged = if git.is_bare() || is_home {
+            git.export_tree(tree, &stage, u64::MAX)?;
+            None
+        } else {
+            Some(git.stage(tree, &stage)?)
+        };
+        let hidden = staged.as_ref().map(hidden);
+        let view = exec::confined_view(&ConfinedRequest {
+            checkout: git.root(),
+            stage,
+            hidden: hidden.as_deref(),
+            emptied: staged.as_ref().map_or(&[], |staged| &staged.secrets),
+            environments: &environments,
+            parent_env: &self.environment,
+            scratch,
+        })?;
+        Ok(PreparedView { view, place })
+    }
+
+    fn run<'a>(
+        &'a self,
+        mut spec: CommandSpec,
+        progress: &'a watch::Sender<u64>,
+        stop: &'a StopSignal,
+    ) -> Running<'a> {
+        spec.confinement = spec
+            .confinement
+            .map(|confinement| limits_for(&spec.program, confinement));
+        Box::pin(self.supervisor.run(spec, progress, stop))
+    }
+
+    fn resolve(&self, name: &str, view: &View, checkout: &Path) -> Result<PathBuf, exec::Error> {
+        let path = self.environment.get(OsStr::new("PATH"));
+        exec::resolve_program(name, view, path.map(OsString::as_os_str), checkout)
+    }
+}
+
+/// What is hidden: what is not the candidate's, and ignored files that are named like credentials.
+fn hidden(staged: &Staged) -> Vec<String> {
+    let secret = staged.ignored.iter().filter(|path| is_credential(path));
+    staged.hidden.iter().chain(secret).cloned().collect()
+}
+
+/// Whether an ignored file or folder is, by its name, one of credentials.
+fn is_credential(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
+    let begins = [
+        ".env",
+        "id_rsa",
+        "id_ed25519",
+        "id_ecdsa",
+        "secret",
+        "credential",
+        ".netrc",
+        ".npmrc",
+        ".pypirc",
+        ".aws",
+        ".ssh",
+        ".kube",
+        ".docker",
+        ".gnupg",
+        ".vault",
+        ".git-credentials",
+    ];
+    let ends = [".pem", ".key", ".p12", ".pfx", ".kdbx", ".jks", ".env"];
+    begins.iter().any(|begin| name.starts_with(begin)) || ends.iter().any(|end| name.ends_with(end))
+}
+
+fn limits_for(program: &Path, confinement: Arc<Confinement>) -> Arc<Confinement> {
+    let name = program.file_name().and_then(OsStr::to_str).unwrap_or("");
+    if !RESERVES.iter().any(|known| name.starts_with(known)) {
+        return confinement;
+    }
+    let mut confinement = (*confinement).clone();
+    confinement.limits.address_space = None;
+    confinement.limits.files_bytes = FILES_OF_COMPILERS;
+    Arc::new(confinement)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ignored_credentials_are_known_by_their_names() {
+        for path in [
+            ".env",
+            "a/.env.local",
+            "prod.env",
+            "secrets",
+            "deploy/id_rsa",
+            "x/server.pem",
+            ".aws",
+        ] {
+            assert!(is_credential(path), "{path}");
+        }
+        for path in [
+            ".venv",
+            "node_modules",
+            "build",
+            "src/pkg/_version.py",
+            "target",
+            "monkey.py",
+        ] {
+            assert!(!is_credential(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn compilers_get_the_address_space_that_they_reserve() {
+        let limits = |program: &str| limits_for(Path::new(program), Arc::default()).limits;
+        assert_eq!(limits("/x/bin/node").address_space, None);
+        assert!(limits("/x/bin/python3.12").address_space.is_some());
+        assert!(limits("/x/bin/cargo").files_bytes > limits("/x/bin/pytest").files_bytes);
+    }
+}
