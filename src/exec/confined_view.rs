@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rustix::fs::{CWD, FileType, Mode};
 
 use crate::exec::environment;
-use crate::exec::sandbox::{Confinement, Limits, REPORTS_INSIDE, SUPPORT_INSIDE};
+use crate::exec::sandbox::{Confinement, Enclosure, Limits, REPORTS_INSIDE, SUPPORT_INSIDE};
 use crate::exec::visible::visible;
 use crate::exec::{Error, View};
 use crate::model::{SandboxReport, Tier};
@@ -75,14 +75,14 @@ pub fn confined_view(request: &ConfinedRequest<'_>) -> Result<View, Error> {
         confinement: None,
     };
     view.env = environment::confined(&view, request.checkout, &home, request.parent_env);
-    view.confinement = Some(Arc::new(Confinement {
+    view.confinement = Some(Arc::new(Confinement::Enclosed(Enclosure {
         checkout: request.checkout.into(),
         layers: layers.into_iter().map(Into::into).collect(),
         visible: visible(request.checkout, &view.linked, &home, request.parent_env),
         home: home.into(),
         support: support.into(),
         limits: Limits::default(),
-    }));
+    })));
     Ok(view)
 }
 

@@ -47,7 +47,7 @@ pub use confined_view::{ConfinedRequest, confined_view};
 pub use place::{MOST_IN_MEMORY, Place};
 pub use program::resolve_program;
 pub use run::Supervisor;
-pub use sandbox::{Confinement, Limits, REPORTS_INSIDE, SUPPORT_INSIDE};
+pub use sandbox::{Confinement, Enclosure, Limits, REPORTS_INSIDE, Restriction, SUPPORT_INSIDE};
 pub use stop::{StopLevel, StopSignal};
 pub use view::{View, ViewRequest, prepare_view};
 

@@ -17,6 +17,7 @@ use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 
 use crate::exec::processes::signal_descendants;
 use crate::exec::reports::bring_out;
+use crate::exec::sandbox::{self, Confinement, Restriction};
 use crate::exec::wire::{End, KILL, Reply, Request, TERMINATE};
 use crate::model::Traces;
 
@@ -51,11 +52,15 @@ fn serve() -> io::Result<()> {
     let mut line = Vec::new();
     orders.read_until(b'\n', &mut line)?;
     let request: Request = serde_json::from_slice(&line)?;
-    if request.confinement.is_some() {
-        return answer(&mut control, &confined(&request, orders)?);
+    if let Some(Confinement::Enclosed(_)) = &request.confinement {
+        return answer(&mut control, &enclosed(&request, orders)?);
     }
     adopt_orphans()?;
-    let reply = match start(&request) {
+    let started = match &request.confinement {
+        Some(Confinement::Restricted(restriction)) => start_restricted(&request, restriction),
+        Some(Confinement::Enclosed(_)) | None => start(&request),
+    };
+    let reply = match started {
         Ok(pid) => follow(pid, orders)?,
         Err(reason) => Reply {
             end: End::NotStarted(reason),
@@ -74,7 +79,7 @@ fn answer(control: &mut UnixStream, reply: &Reply) -> io::Result<()> {
 }
 
 #[cfg(target_os = "linux")]
-fn confined(request: &Request, orders: BufReader<UnixStream>) -> io::Result<Reply> {
+fn enclosed(request: &Request, orders: BufReader<UnixStream>) -> io::Result<Reply> {
     crate::exec::sandbox::run(request, orders)
 }
 
@@ -91,11 +96,23 @@ fn adopt_orphans() -> io::Result<()> {
     Ok(())
 }
 
-/// Starts the command in a process group of its own.
-///
-/// This is the seam for the sandbox: whatever is to confine the command is set up here, between
-/// the request and the start, in a process that is already alone in its session and owns the
-/// control socket. `adopt_orphans` gives way to a process namespace then.
+/// Starts the command from a thread that gives up what it may not do; the command inherits that,
+/// and this process keeps the right to end it.
+#[cfg(target_os = "linux")]
+fn start_restricted(request: &Request, restriction: &Restriction) -> Result<Pid, String> {
+    thread::scope(|scope| {
+        let starting = scope.spawn(|| {
+            sandbox::restrict(restriction)
+                .map_err(|error| format!("the sandbox cannot be set up: {error}"))?;
+            start(request)
+        });
+        starting
+            .join()
+            .unwrap_or_else(|_| Err("the confined thread ended early".to_owned()))
+    })
+}
+
+/// Starts the command in a process group of its own, confined as this thread is.
 #[expect(
     clippy::disallowed_methods,
     reason = "exec is the only spawner, and this is the one place where a command starts"

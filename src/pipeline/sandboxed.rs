@@ -133,8 +133,9 @@ fn limits_for(program: &Path, confinement: Arc<Confinement>) -> Arc<Confinement>
         return confinement;
     }
     let mut confinement = (*confinement).clone();
-    confinement.limits.address_space = None;
-    confinement.limits.files_bytes = FILES_OF_COMPILERS;
+    let limits = confinement.limits_mut();
+    limits.address_space = None;
+    limits.files_bytes = FILES_OF_COMPILERS;
     Arc::new(confinement)
 }
 
@@ -169,7 +170,13 @@ mod tests {
 
     #[test]
     fn compilers_get_the_address_space_that_they_reserve() {
-        let limits = |program: &str| limits_for(Path::new(program), Arc::default()).limits;
+        let limits = |program: &str| {
+            limits_for(
+                Path::new(program),
+                Arc::new(Confinement::Restricted(Restriction::default())),
+            )
+            .limits()
+        };
         assert_eq!(limits("/x/bin/node").address_space, None);
         assert!(limits("/x/bin/python3.12").address_space.is_some());
         assert!(limits("/x/bin/cargo").files_bytes > limits("/x/bin/pytest").files_bytes);

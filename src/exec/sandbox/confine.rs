@@ -13,7 +13,7 @@ use landlock::{
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
-use crate::exec::sandbox::{Confinement, Limits, REPORTS_INSIDE, filter, sys};
+use crate::exec::sandbox::{Enclosure, Limits, REPORTS_INSIDE, Restriction, filter, sys};
 
 /// The newest Landlock rights that are asked for; an older kernel gives what it has.
 const LANDLOCK: ABI = ABI::V6;
@@ -21,13 +21,13 @@ const LANDLOCK: ABI = ABI::V6;
 const OPEN_FILES: u64 = 65_536;
 
 /// Confines this thread; returns the descriptor on which its filter hands calls over.
-pub(super) fn confine(confinement: &Confinement) -> io::Result<OwnedFd> {
-    limit(confinement.limits)?;
+pub(super) fn confine(enclosure: &Enclosure) -> io::Result<OwnedFd> {
+    limit(enclosure.limits)?;
     drop_capabilities()?;
     rustix::thread::set_no_new_privs(true)?;
-    let home = confinement.home.clone();
+    let home = enclosure.home.clone();
     let writable = [
-        confinement.checkout.clone(),
+        enclosure.checkout.clone(),
         home,
         "/tmp".into(),
         "/var/tmp".into(),
@@ -37,6 +37,16 @@ pub(super) fn confine(confinement: &Confinement) -> io::Result<OwnedFd> {
     restrict_files(&["/".into()], &writable)?;
     filter::install()?;
     sys::install_listener(&filter::handed_over())
+}
+
+/// Confines this thread within the machine's own file system.
+pub(in crate::exec) fn restrict(restriction: &Restriction) -> io::Result<()> {
+    limit(restriction.limits)?;
+    drop_capabilities()?;
+    rustix::thread::set_no_new_privs(true)?;
+    restrict_files(&restriction.readable, &restriction.writable)?;
+    filter::install()?;
+    filter::refuse_shared()
 }
 
 /// Limits of this process and its children.
@@ -85,7 +95,7 @@ fn drop_capabilities() -> io::Result<()> {
 
 /// Lets this thread read below some paths and write below others, and nothing else; no signal
 /// leaves the sandbox, nor a connection to an abstract socket of somebody else.
-pub(super) fn restrict_files(readable: &[OsString], writable: &[OsString]) -> io::Result<()> {
+fn restrict_files(readable: &[OsString], writable: &[OsString]) -> io::Result<()> {
     let all = AccessFs::from_all(LANDLOCK);
     let mut rules = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)

@@ -111,6 +111,19 @@ pub(super) fn install() -> io::Result<()> {
     Ok(())
 }
 
+/// Refuses what outlives a command when it has no name spaces of its own: objects that all
+/// processes of a machine share.
+pub(super) fn refuse_shared() -> io::Result<()> {
+    let calls = [
+        libc::SYS_mq_open,
+        libc::SYS_msgget,
+        libc::SYS_semget,
+        libc::SYS_shmget,
+    ];
+    let rules = calls.into_iter().map(|number| (number, Vec::new()));
+    seccompiler::apply_filter(&compiled(rules.collect(), libc::EPERM)?).map_err(io::Error::other)
+}
+
 fn unknown() -> io::Result<BpfProgram> {
     let rules = UNKNOWN.iter().map(|number| (*number, Vec::new()));
     let mut program = without_x32();

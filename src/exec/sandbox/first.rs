@@ -17,7 +17,7 @@ use rustix::process::{DumpableBehavior, Pid, Signal, WaitOptions, WaitStatus};
 
 use crate::exec::reports;
 use crate::exec::sandbox::mounts::{self, Layers};
-use crate::exec::sandbox::{Confinement, confine, left, memory, network, sys};
+use crate::exec::sandbox::{Confinement, Enclosure, confine, left, memory, network, sys};
 use crate::exec::wire::{End, Reply, Request, TERMINATE};
 use crate::model::Traces;
 
@@ -46,8 +46,10 @@ fn serve() -> io::Result<()> {
     orders.read_until(b'\n', &mut line)?;
     let request: Request = serde_json::from_slice(&line)?;
     let reply = match &request.confinement {
-        Some(confinement) => run(&request, confinement, orders)?,
-        None => not_started("the request describes no sandbox".to_owned()),
+        Some(Confinement::Enclosed(enclosure)) => run(&request, enclosure, orders)?,
+        Some(Confinement::Restricted(_)) | None => {
+            not_started("the request describes no sandbox".to_owned())
+        }
     };
     let mut line = serde_json::to_vec(&reply)?;
     line.push(b'\n');
@@ -56,7 +58,7 @@ fn serve() -> io::Result<()> {
 
 fn run(
     request: &Request,
-    confinement: &Confinement,
+    enclosure: &Enclosure,
     orders: BufReader<UnixStream>,
 ) -> io::Result<Reply> {
     // Opened while the machine's own files are still in sight.
@@ -65,7 +67,7 @@ fn run(
         .iter()
         .map(|(_, outside)| create(Path::new(outside)))
         .collect();
-    let layers = match set_up(confinement) {
+    let layers = match set_up(enclosure) {
         Ok(layers) => layers,
         Err(error) => {
             return Ok(not_started(format!(
@@ -73,8 +75,8 @@ fn run(
             )));
         }
     };
-    let (end, traces) = match start(request, confinement) {
-        Ok(started) => follow(started, confinement, orders)?,
+    let (end, traces) = match start(request, enclosure) {
+        Ok(started) => follow(started, enclosure, orders)?,
         Err(reason) => return Ok(not_started(reason)),
     };
     for ((inside, _), outside) in request.reports.iter().zip(outside) {
@@ -103,12 +105,12 @@ fn create(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-fn set_up(confinement: &Confinement) -> io::Result<Layers> {
+fn set_up(enclosure: &Enclosure) -> io::Result<Layers> {
     // The kernel takes these first when memory is short, not milton or the editor beside it.
     std::fs::write("/proc/self/oom_score_adj", "1000").ok();
     rustix::system::sethostname(b"sandbox").ok();
     sys::raise_loopback()?;
-    let layers = mounts::build(confinement)?;
+    let layers = mounts::build(enclosure)?;
     // Nobody below reads this process's memory or descriptors.
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     Ok(layers)
@@ -122,11 +124,11 @@ struct Started {
 
 /// Starts the command from a thread that is confined for good: what it gave up cannot be had again,
 /// and the command inherits it, while this process keeps what it needs to tidy up.
-fn start(request: &Request, confinement: &Confinement) -> Result<Started, String> {
+fn start(request: &Request, enclosure: &Enclosure) -> Result<Started, String> {
     let (sender, receiver) = mpsc::channel();
     thread::scope(|scope| {
         scope.spawn(move || {
-            let started = confine::confine(confinement)
+            let started = confine::confine(enclosure)
                 .map_err(|error| format!("the sandbox cannot be set up: {error}"))
                 .and_then(|listener| {
                     let pid = crate::exec::supervise::start(request)?;
@@ -148,13 +150,13 @@ fn start(request: &Request, confinement: &Confinement) -> Result<Started, String
 /// Waits for the command, then ends everything that it left behind.
 fn follow(
     started: Started,
-    confinement: &Confinement,
+    enclosure: &Enclosure,
     orders: BufReader<UnixStream>,
 ) -> io::Result<(End, Traces)> {
     thread::Builder::new()
         .name("orders".to_owned())
         .spawn(move || obey(orders))?;
-    memory::watch(confinement.limits.memory_bytes)?;
+    memory::watch(enclosure.limits.memory_bytes)?;
     let status = wait_for(started.pid)?;
     end_everyone();
     let end = match (status.exit_status(), status.terminating_signal()) {

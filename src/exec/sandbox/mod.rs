@@ -25,6 +25,7 @@ use std::ffi::OsString;
 
 use serde::{Deserialize, Serialize};
 
+pub(super) use confine::restrict;
 pub(super) use first::first_process;
 pub(super) use outer::run;
 
@@ -35,9 +36,48 @@ pub const REPORTS_INSIDE: &str = "/run/milton/reports";
 /// Where milton's own files for a command are, as it sees them.
 pub const SUPPORT_INSIDE: &str = "/run/milton/support";
 
-/// What a command may see and use. Paths are absolute; `OsString`s, because they need not be UTF-8.
+/// How a command is confined.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Confinement {
+    /// In name spaces and a file system of its own.
+    Enclosed(Enclosure),
+    /// In the machine's own file system, with what Landlock and seccomp take away.
+    Restricted(Restriction),
+}
+
+impl Confinement {
+    /// How much a command may use.
+    pub fn limits(&self) -> Limits {
+        match self {
+            Self::Enclosed(enclosure) => enclosure.limits,
+            Self::Restricted(restriction) => restriction.limits,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn limits_mut(&mut self) -> &mut Limits {
+        match self {
+            Self::Enclosed(enclosure) => &mut enclosure.limits,
+            Self::Restricted(restriction) => &mut restriction.limits,
+        }
+    }
+}
+
+/// What a restricted command may read and write; nothing else is open to it. Absolute paths.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Confinement {
+pub struct Restriction {
+    /// Readable, with everything below.
+    pub readable: Vec<OsString>,
+    /// Readable and writable, with everything below.
+    pub writable: Vec<OsString>,
+    /// How much a command may use; only what holds for each process can be limited here.
+    pub limits: Limits,
+}
+
+/// What a command sees and may use in a file system of its own. Paths are absolute; `OsString`s,
+/// because they need not be UTF-8.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Enclosure {
     /// The checkout's own path, where the view of the candidate stands.
     pub checkout: OsString,
     /// The layers of the view, the uppermost first; the last is usually the real checkout.

@@ -18,7 +18,7 @@ use rustix::mount::{
 };
 
 use crate::exec::sandbox::sys::{self, Depth};
-use crate::exec::sandbox::{Confinement, OWN, REPORTS_INSIDE, SUPPORT_INSIDE};
+use crate::exec::sandbox::{Enclosure, OWN, REPORTS_INSIDE, SUPPORT_INSIDE};
 
 /// Where the pieces are put together; it exists on every Linux system, and what is mounted there
 /// while this lasts is seen by this name space only.
@@ -101,17 +101,17 @@ pub(super) struct Layers {
 }
 
 /// Builds the command's root and moves there.
-pub(super) fn build(confinement: &Confinement) -> io::Result<Layers> {
-    take_over_root(confinement.limits.files_bytes)?;
+pub(super) fn build(enclosure: &Enclosure) -> io::Result<Layers> {
+    take_over_root(enclosure.limits.files_bytes)?;
     system()?;
-    writable(confinement)?;
-    for (source, path) in &confinement.visible {
+    writable(enclosure)?;
+    for (source, path) in &enclosure.visible {
         show(Path::new(source), Path::new(path))?;
     }
     devices()?;
-    let layers = view(confinement)?;
-    own(confinement)?;
-    processes(confinement)?;
+    let layers = view(enclosure)?;
+    own(enclosure)?;
+    processes(enclosure)?;
     leave_old_root()?;
     Ok(layers)
 }
@@ -162,15 +162,12 @@ fn system() -> io::Result<()> {
 }
 
 /// Home and temporary folders: empty, and gone with the sandbox.
-fn writable(confinement: &Confinement) -> io::Result<()> {
+fn writable(enclosure: &Enclosure) -> io::Result<()> {
     let scratch = Path::new(SCRATCH);
     let tmp = scratch.join("tmp");
     bind(&tmp, &target(Path::new("/tmp"))?)?;
     bind(&tmp, &target(Path::new("/var/tmp"))?)?;
-    bind(
-        &scratch.join("home"),
-        &target(Path::new(&confinement.home))?,
-    )?;
+    bind(&scratch.join("home"), &target(Path::new(&enclosure.home))?)?;
     bind(
         &scratch.join("reports"),
         &target(Path::new(REPORTS_INSIDE))?,
@@ -248,11 +245,11 @@ fn devices() -> io::Result<()> {
 }
 
 /// The view of the candidate, at the checkout's own path.
-fn view(confinement: &Confinement) -> io::Result<Layers> {
+fn view(enclosure: &Enclosure) -> io::Result<Layers> {
     // Short names, because the mount option splits at colons and commas.
     let mut lower = Vec::new();
     let mut names = Vec::new();
-    for (index, layer) in confinement.layers.iter().enumerate() {
+    for (index, layer) in enclosure.layers.iter().enumerate() {
         let name = format!("/layer{index}");
         fs::create_dir(&name)?;
         mount_bind(old(Path::new(layer)), &name).map_err(|e| named_at(Path::new(layer), e))?;
@@ -265,7 +262,7 @@ fn view(confinement: &Confinement) -> io::Result<Layers> {
         names.join(":")
     );
     let options = std::ffi::CString::new(options)?;
-    let place = target(Path::new(&confinement.checkout))?;
+    let place = target(Path::new(&enclosure.checkout))?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV;
     mount(
         "overlay",
@@ -281,24 +278,24 @@ fn view(confinement: &Confinement) -> io::Result<Layers> {
     })
 }
 
-fn own(confinement: &Confinement) -> io::Result<()> {
-    if confinement.support.is_empty() {
+fn own(enclosure: &Enclosure) -> io::Result<()> {
+    if enclosure.support.is_empty() {
         return Ok(());
     }
     let place = target(Path::new(SUPPORT_INSIDE))?;
-    bind(&old(Path::new(&confinement.support)), &place)?;
+    bind(&old(Path::new(&enclosure.support)), &place)?;
     sys::protect(&place, Depth::One)?;
     fs::create_dir_all(new(Path::new(OWN)))
 }
 
 /// A `/proc` of the new pid name space; its settings are made before it becomes read-only.
-fn processes(confinement: &Confinement) -> io::Result<()> {
+fn processes(enclosure: &Enclosure) -> io::Result<()> {
     let place = target(Path::new("/proc"))?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     mount("proc", &place, "proc", flags, None::<&std::ffi::CStr>).map_err(|e| named("/proc", e))?;
     // On a kernel where this number belongs to the whole machine it cannot be written from here,
     // and the limit on processes of the user holds instead.
-    let processes = confinement.limits.processes.to_string();
+    let processes = enclosure.limits.processes.to_string();
     fs::write(place.join("sys/kernel/pid_max"), &processes).ok();
     for name in ["user", "mnt", "pid", "net", "ipc", "uts", "cgroup", "time"] {
         let setting = place.join(format!("sys/user/max_{name}_namespaces"));
