@@ -7,7 +7,7 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use crate::error::Failure;
-use crate::model::Violation;
+use crate::model::{TierChoice, Violation};
 use crate::policy::Overrides;
 
 /// Everything that comes from the human's own start environment.
@@ -25,6 +25,8 @@ pub struct Settings {
     pub current_dir: PathBuf,
     /// Milton's own program, re-executed as the supervisor of commands.
     pub program: PathBuf,
+    /// How commands are to be isolated; a start option only.
+    pub sandbox: TierChoice,
     /// Whether colours are switched off (`NO_COLOR`).
     pub no_color: bool,
     /// What the standard streams are.
@@ -75,6 +77,7 @@ impl Settings {
             environment,
             current_dir,
             program,
+            sandbox: TierChoice::Strongest,
             no_color,
             terminal,
         })

@@ -20,14 +20,14 @@ use milton::exec::{self, CommandSpec, StopSignal, View};
 use milton::git::{self, Base, Built, CommitMessage, DiffText, ExportSummary};
 use milton::model::{
     BaseTree, ChangeSet, Decision, Event, EventKind, ItemId, Oid, Phase, ReviewCommand, RunId,
-    RunState, Status, TestOutcome, WorkBranch,
+    RunState, Status, TestOutcome, TierChoice, WorkBranch,
 };
 use milton::pipeline::driver::{Driver, HumanPolicy, Job, Ports, ProposalText, RunEnd, Wires};
-use milton::pipeline::fallback::PrivateCheckout;
 use milton::pipeline::machine::{Attendance, State};
 use milton::pipeline::ports::{
     Git, Journal, PreparedView, Running, Sandbox, SandboxError, SystemClock, TestedTree,
 };
+use milton::pipeline::tiers::Tiers;
 use milton::policy::Cleared;
 use milton::record::{self, Store, Writer};
 use tokio::sync::{mpsc, watch};
@@ -192,7 +192,8 @@ fn driver(parts: Parts, run: RunState, machine: State) -> (Driver, mpsc::Sender<
 
 fn real_sandbox() -> Arc<dyn Sandbox> {
     let environment = std::env::vars_os().collect();
-    Arc::new(PrivateCheckout::new(
+    Arc::new(Tiers::new(
+        TierChoice::Strongest,
         PathBuf::from(env!("CARGO_BIN_EXE_milton")),
         environment,
     ))
@@ -217,6 +218,12 @@ impl BrokenGit {
 }
 
 impl Git for BrokenGit {
+    fn stage(&self, tree: &TestedTree, into: &Path) -> Result<git::Staged, git::Error> {
+        Git::stage(&self.inner, tree, into)
+    }
+    fn is_bare(&self) -> bool {
+        self.inner.is_bare()
+    }
     fn root(&self) -> &Path {
         self.inner.root()
     }
@@ -333,6 +340,9 @@ impl Journal for BrokenJournal {
 struct NoSandbox;
 
 impl Sandbox for NoSandbox {
+    fn available(&self) -> Result<(), String> {
+        Ok(())
+    }
     fn prepare(
         &self,
         _git: &dyn Git,

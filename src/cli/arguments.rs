@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::model::Tier;
 use crate::tui::ThemeChoice;
 
 /// Supervise software that changes software.
@@ -26,6 +27,9 @@ pub(super) struct Arguments {
     /// The repository under review [default: the one around the current folder]
     #[arg(long, global = true, value_name = "DIR")]
     pub(super) repo: Option<PathBuf>,
+    /// How commands are isolated [default: the strongest tier that works here]
+    #[arg(long, global = true, value_enum, value_name = "TIER")]
+    pub(super) sandbox: Option<SandboxTier>,
     /// What to do; without one, the runs of this repository are listed
     #[command(subcommand)]
     pub(super) command: Option<Command>,
@@ -127,6 +131,27 @@ pub(super) struct SourceArguments {
     /// A proposal in JSON; - reads standard input
     #[arg(long, value_name = "FILE")]
     pub(super) proposal: Option<PathBuf>,
+}
+
+/// How commands are isolated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum SandboxTier {
+    /// Name spaces, an overlay of the checkout, Landlock and seccomp
+    Full,
+    /// A private copy, Landlock and seccomp
+    Fallback,
+    /// A private copy without isolation: the tests can do whatever you can
+    None,
+}
+
+impl From<SandboxTier> for Tier {
+    fn from(tier: SandboxTier) -> Self {
+        match tier {
+            SandboxTier::Full => Self::Full,
+            SandboxTier::Fallback => Self::Fallback,
+            SandboxTier::None => Self::None,
+        }
+    }
 }
 
 /// How the screen looks.

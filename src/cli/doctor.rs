@@ -205,11 +205,12 @@ fn try_command(
     let failed = |error: exec::Error| Failure::usage(error.to_string(), error.hint());
     let root = place.path().join("tree");
     std::fs::create_dir(&root).map_err(|e| Failure::internal(e.to_string()))?;
-    let view = exec::prepare_view(exec::ViewRequest {
+    let view = exec::prepare_view(&exec::ViewRequest {
         root,
         checkout: place.path(),
         linked: &[],
         parent_env: &settings.environment,
+        restricted: false,
         scratch: place.path(),
     })
     .map_err(failed)?;

@@ -18,6 +18,7 @@ use clap::Parser as _;
 
 use crate::config::Settings;
 use crate::error::{EXIT_USAGE, Failure};
+use crate::model::TierChoice;
 use arguments::{Arguments, Command};
 
 /// Runs milton with the arguments of this process.
@@ -40,7 +41,10 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(arguments: Arguments) -> Result<u8, Failure> {
-    let settings = Settings::read()?;
+    let mut settings = Settings::read()?;
+    if let Some(tier) = arguments.sandbox {
+        settings.sandbox = TierChoice::Only(tier.into());
+    }
     let repository = arguments.repo.as_deref();
     match arguments.command {
         None => inspect::overview(&settings, repository),

@@ -12,7 +12,7 @@ use crate::model::ReviewCommand;
 use crate::pipeline::Update;
 use crate::pipeline::driver::{Ports, RunEnd, Wires};
 use crate::pipeline::ports::SystemClock;
-use crate::pipeline::sandboxed::NameSpaces;
+use crate::pipeline::tiers::Tiers;
 use crate::record::Writer;
 
 /// Events wait here when the screen is busy drawing; then the driver waits too.
@@ -48,7 +48,8 @@ pub(super) fn wires() -> (Wires, Ends) {
 pub(super) fn ports(settings: &Settings, repository: git::Repository, writer: Writer) -> Ports {
     Ports {
         git: Box::new(repository),
-        sandbox: Arc::new(NameSpaces::new(
+        sandbox: Arc::new(Tiers::new(
+            settings.sandbox,
             settings.program.clone(),
             settings.environment.clone(),
         )),

@@ -20,6 +20,8 @@ mod capture;
 mod confined_view;
 mod environment;
 mod place;
+#[cfg(target_os = "linux")]
+mod probe;
 mod processes;
 mod program;
 pub mod report;
@@ -45,6 +47,8 @@ use crate::model::{Digest, ExitKind, OutputSummary, Traces};
 
 pub use confined_view::{ConfinedRequest, confined_view};
 pub use place::{MOST_IN_MEMORY, Place};
+#[cfg(target_os = "linux")]
+pub use probe::probe;
 pub use program::resolve_program;
 pub use run::Supervisor;
 pub use sandbox::{Confinement, Enclosure, Limits, REPORTS_INSIDE, Restriction, SUPPORT_INSIDE};
@@ -137,6 +141,9 @@ pub enum Error {
     /// The supervisor ended, or stopped answering, before it reported the command's end.
     #[error("the process supervisor was lost before the command ended")]
     SupervisorLost,
+    /// No tier of isolation works here.
+    #[error("commands cannot be isolated here: {0}")]
+    NoSandbox(String),
     /// Processes of the command survived KILL.
     #[error("{count} processes of the command could not be ended")]
     LeftBehind {
@@ -181,6 +188,10 @@ pub enum Error {
     },
 }
 
+/// What the human can do when commands cannot be isolated.
+pub const NO_SANDBOX: &str = "`milton doctor` says what is missing; --sandbox none runs the tests \
+                              without isolation, on your own responsibility";
+
 impl Error {
     /// What the human can do next.
     pub fn hint(&self) -> &'static str {
@@ -191,6 +202,7 @@ impl Error {
             Self::SupervisorLost => {
                 "the command may have signalled other processes: read its output, then look for leftovers"
             }
+            Self::NoSandbox(_) => NO_SANDBOX,
             Self::LeftBehind { .. } => "look for processes that run as another user and end them",
             Self::OutputHeld => "do not hand the output to a service that outlives the command",
             Self::Output { .. } => "make room on the disk of the run store, then run again",

@@ -3,14 +3,16 @@
 //! a supervisor, no sandbox.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::exec::{Confinement, Error, environment};
+use crate::exec::sandbox::{Confinement, ETC, Limits, Restriction, SYSTEM};
+use crate::exec::visible::visible;
+use crate::exec::{Error, environment};
 use crate::model::{RelPath, SandboxReport, Tier};
 
 /// What [`prepare_view`] starts from.
@@ -25,6 +27,8 @@ pub struct ViewRequest<'a> {
     pub linked: &'a [String],
     /// The environment milton was started with.
     pub parent_env: &'a BTreeMap<OsString, OsString>,
+    /// Whether Landlock and seccomp are to confine the commands.
+    pub restricted: bool,
     /// A private folder for the command's home and temporary files; created here. Keep its path
     /// short: suites bind Unix sockets below it, and those allow 107 bytes.
     pub scratch: &'a Path,
@@ -56,7 +60,7 @@ pub struct View {
 /// # Errors
 ///
 /// When a folder or link cannot be made, or `linked` holds something that is not a relative path.
-pub fn prepare_view(request: ViewRequest<'_>) -> Result<View, Error> {
+pub fn prepare_view(request: &ViewRequest<'_>) -> Result<View, Error> {
     let mut linked = Vec::new();
     for name in request.linked {
         let path = RelPath::parse(name).map_err(|_| Error::Linked(name.clone()))?;
@@ -69,10 +73,14 @@ pub fn prepare_view(request: ViewRequest<'_>) -> Result<View, Error> {
     }
     let mut view = View {
         sandbox: SandboxReport {
-            tier: Tier::Fallback,
-            gaps: gaps(&linked),
+            tier: if request.restricted {
+                Tier::Fallback
+            } else {
+                Tier::None
+            },
+            gaps: gaps(&linked, request.restricted),
         },
-        root: request.root,
+        root: request.root.clone(),
         env: Vec::new(),
         linked,
         reports: request.scratch.join("reports"),
@@ -81,7 +89,72 @@ pub fn prepare_view(request: ViewRequest<'_>) -> Result<View, Error> {
         confinement: None,
     };
     view.env = environment::build(&view, request.checkout, request.scratch, request.parent_env);
+    if request.restricted {
+        view.confinement = Some(Arc::new(restriction(&view, request)));
+    }
     Ok(view)
+}
+
+/// What the commands of a private copy may read and write.
+#[cfg(target_os = "linux")]
+fn restriction(view: &View, request: &ViewRequest<'_>) -> Confinement {
+    let home = request.parent_env.get(OsStr::new("HOME"));
+    let home = home.map_or_else(|| PathBuf::from("/"), PathBuf::from);
+    let tools = visible(request.checkout, &view.linked, &home, request.parent_env);
+    let linked = view.linked.iter().map(|name| request.checkout.join(name));
+    let readable = system()
+        .into_iter()
+        .chain(tools.into_iter().map(|(source, _)| source))
+        .chain(linked.map(PathBuf::into_os_string))
+        .chain([request.scratch.into()]);
+    let private = ["home", "tmp", "reports"].map(|name| request.scratch.join(name).into());
+    // Semaphores and shared memory of a machine live in one place, for everybody.
+    let shared = ["/dev/null", "/dev/zero", "/dev/full", "/dev/shm"].map(OsString::from);
+    Confinement::Restricted(Restriction {
+        readable: readable.collect(),
+        writable: private
+            .into_iter()
+            .chain(shared)
+            .chain([view.root.clone().into()])
+            .collect(),
+        limits: Limits {
+            processes: all_tasks().saturating_add(Limits::default().processes),
+            ..Limits::default()
+        },
+    })
+}
+
+/// How many processes and threads there are on the machine: the limit that the kernel keeps for a
+/// user counts those that run already.
+#[cfg(target_os = "linux")]
+fn all_tasks() -> u64 {
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let tasks = load
+        .split(' ')
+        .nth(3)
+        .and_then(|tasks| tasks.split_once('/'));
+    tasks
+        .and_then(|(_, all)| all.parse().ok())
+        .unwrap_or_default()
+}
+
+/// What of the system every program needs to read.
+#[cfg(target_os = "linux")]
+pub(super) fn system() -> Vec<OsString> {
+    let etc = ETC
+        .iter()
+        .map(|name| Path::new("/etc").join(name).into_os_string());
+    SYSTEM
+        .iter()
+        .chain(&[
+            "/proc",
+            "/dev/random",
+            "/dev/urandom",
+            "/sys/devices/system/cpu",
+        ])
+        .map(OsString::from)
+        .chain(etc)
+        .collect()
 }
 
 /// Links one path of the checkout into the view; `false` when there is nothing to link or the tree
@@ -129,27 +202,35 @@ fn failed(path: &Path, source: io::Error) -> Error {
 }
 
 /// What the fallback tier does not stop, in the words the reviewer reads.
-fn gaps(linked: &[String]) -> Vec<String> {
-    let mut gaps: Vec<String> = [
-        "the network is reachable",
-        "files of the user are readable and writable",
-        "other processes of the user, milton included, can be signalled",
-        "memory, processes and disk space are not limited",
-        "tests can forge their own report",
-        "tool chains under the user's home are used in place and can be changed",
+fn gaps(linked: &[String], restricted: bool) -> Vec<String> {
+    let mut gaps = vec![
+        "the network is reachable, and Unix sockets of the user are",
+        "memory of all processes together and disk space are not limited",
         "tests run at another path than the checkout",
         "there is no .git in the test view",
         "ignored files of the checkout are missing unless linked",
         "an editable install with an import hook of its own can load the checkout's code",
-    ]
-    .map(str::to_owned)
-    .into();
-    gaps.extend(
-        linked
-            .iter()
-            .map(|name| format!("the linked {name} can be changed by the tests")),
-    );
-    gaps
+    ];
+    if restricted {
+        gaps.extend([
+            "owner, mode, times and attributes of the user's files can be changed",
+            "what other processes are called and doing is visible",
+            "/dev/shm is shared with the user's programs, /tmp and pseudo-terminals are missing",
+        ]);
+        if rustix::process::geteuid().is_root() {
+            gaps.push("the number of processes is not limited for root");
+        }
+        return gaps.into_iter().map(str::to_owned).collect();
+    }
+    gaps.extend([
+        "files of the user are readable and writable, tool chains included",
+        "other processes of the user, milton included, can be signalled",
+        "the number of processes is not limited",
+    ]);
+    let linked = linked
+        .iter()
+        .map(|name| format!("the linked {name} can be changed by the tests"));
+    gaps.into_iter().map(str::to_owned).chain(linked).collect()
 }
 
 #[cfg(test)]

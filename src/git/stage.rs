@@ -113,12 +113,12 @@ impl Repository {
         let config = config.map_err(|e| Error::git("read the configuration", &e))?;
         let mut text = String::from("[core]\n");
         let version = config.get_i32("core.repositoryformatversion").unwrap_or(0);
-        write!(text, "\trepositoryformatversion = {version}\n").ok();
+        writeln!(text, "\trepositoryformatversion = {version}").ok();
         for (section, name) in [("extensions", "objectFormat"), ("extensions", "refStorage")] {
             if let Ok(value) = config.get_str(&format!("{section}.{name}"))
                 && value.bytes().all(|byte| byte.is_ascii_alphanumeric())
             {
-                write!(text, "[{section}]\n\t{name} = {value}\n").ok();
+                writeln!(text, "[{section}]\n\t{name} = {value}").ok();
             }
         }
         fs::create_dir_all(&folder)

@@ -172,6 +172,15 @@ impl Tier {
     }
 }
 
+/// Which tier the human wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TierChoice {
+    /// The strongest that works here; none is a refusal.
+    Strongest,
+    /// This one or a refusal. [`Tier::None`] runs commands without isolation.
+    Only(Tier),
+}
+
 /// What isolates the commands of a run, and what it does not stop.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SandboxReport {

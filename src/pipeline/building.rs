@@ -4,10 +4,12 @@
 use std::time::Instant;
 
 use crate::error::Failure;
+use crate::exec;
 use crate::git::CommitMessage;
 use crate::model::event::Gate;
 use crate::model::{
     CommandEnd, CommandId, CommandStart, Digest, EventKind, ExitKind, OutputSummary, Status,
+    Violation,
 };
 use crate::pipeline::driver::{Driver, Step, StepResult, judged};
 use crate::plan::Draft;
@@ -51,9 +53,16 @@ impl Driver {
             .gate(&proposed, &*snapshot)
             .map_err(|e| tree_failure(&e))?;
         drop(snapshot);
-        let (fact, step) = judged(Gate::Proposal, gated.verdict);
+        let mut verdict = gated.verdict;
+        if !policy.skip_tests()
+            && let Err(reason) = self.ports.sandbox.available()
+        {
+            verdict.violations.push(no_sandbox(&reason));
+        }
+        let cleared = gated.cleared.filter(|_| verdict.is_allowed());
+        let (fact, step) = judged(Gate::Proposal, verdict);
         facts.push(fact);
-        self.work.cleared = gated.cleared;
+        self.work.cleared = cleared;
         match step {
             Step::Refused => Ok(Step::Refused),
             Step::Done => match apply_failure(draft) {
@@ -301,4 +310,15 @@ pub(super) fn tree_failure(error: &crate::model::TreeError) -> Failure {
 
 pub(super) fn out_of_order() -> Failure {
     Failure::internal("a step was asked for before the one it needs")
+}
+
+/// No sandbox, no run: refused before anything is written.
+fn no_sandbox(reason: &str) -> Violation {
+    Violation {
+        rule: "sandbox.unavailable".to_owned(),
+        subject: "the tests".to_owned(),
+        detail: format!("commands cannot be isolated here: {reason}"),
+        source: "embedded".to_owned(),
+        remedy: exec::NO_SANDBOX.to_owned(),
+    }
 }

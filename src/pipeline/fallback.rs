@@ -1,5 +1,6 @@
-//! The fallback tier behind the [`Sandbox`] port: a private checkout, an allow-listed environment
-//! and a supervisor that ends every process. What it does not stop is named in its report.
+//! The fallback tier behind the [`Sandbox`] port: a private checkout, an allow-listed environment,
+//! Landlock, seccomp, and a supervisor that ends every process. What it does not stop is named in
+//! its report. Without Landlock and seccomp it is no isolation, for whoever asked for that.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -17,20 +18,42 @@ use crate::pipeline::ports::{Git, PreparedView, Running, Sandbox, SandboxError, 
 pub struct PrivateCheckout {
     supervisor: Supervisor,
     environment: BTreeMap<OsString, OsString>,
+    /// Whether Landlock and seccomp confine the commands.
+    restricted: bool,
+    /// Why no stronger tier was chosen.
+    weaker_because: Vec<String>,
 }
 
 impl PrivateCheckout {
     /// A sandbox that starts commands through `program` (milton itself) and picks their environment
-    /// from `environment`.
-    pub fn new(program: PathBuf, environment: BTreeMap<OsString, OsString>) -> Self {
+    /// from `environment`, with the reasons why it is not a stronger one.
+    pub fn new(
+        program: PathBuf,
+        environment: BTreeMap<OsString, OsString>,
+        weaker_because: Vec<String>,
+    ) -> Self {
         Self {
             supervisor: Supervisor::new(program),
             environment,
+            restricted: true,
+            weaker_because,
+        }
+    }
+
+    /// The same copy without any isolation, for whoever asked for that.
+    pub fn open(program: PathBuf, environment: BTreeMap<OsString, OsString>) -> Self {
+        Self {
+            restricted: false,
+            ..Self::new(program, environment, Vec::new())
         }
     }
 }
 
 impl Sandbox for PrivateCheckout {
+    fn available(&self) -> Result<(), String> {
+        Ok(())
+    }
+
     fn prepare(
         &self,
         git: &dyn Git,
@@ -39,13 +62,17 @@ impl Sandbox for PrivateCheckout {
     ) -> Result<PreparedView, SandboxError> {
         let (place, root, summary) = export(git, tree, scratch)?;
         let linked = git.ignored_environment()?;
-        let mut view = exec::prepare_view(ViewRequest {
+        let mut view = exec::prepare_view(&ViewRequest {
             root,
             checkout: git.root(),
             linked: &linked,
             parent_env: &self.environment,
+            restricted: self.restricted,
             scratch,
         })?;
+        view.sandbox
+            .gaps
+            .extend(self.weaker_because.iter().cloned());
         if !summary.submodules.is_empty() {
             view.sandbox.gaps.push(format!(
                 "submodules are empty in the test view: {}",

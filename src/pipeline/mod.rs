@@ -13,6 +13,7 @@ mod planning;
 pub mod ports;
 #[cfg(target_os = "linux")]
 pub mod sandboxed;
+pub mod tiers;
 
 pub use planning::{REPOSITORY_POLICY, load_policy};
 mod reviewing;

@@ -197,6 +197,8 @@ impl TestedTree {
 
 /// Where the commands of a run see the candidate's tree, and how they are started.
 pub trait Sandbox: Send + Sync {
+    /// Whether commands can be isolated here as the human wants it; `Err` says why not.
+    fn available(&self) -> Result<(), String>;
     /// Makes the test view of a tree under `scratch`, which is empty or missing.
     fn prepare(
         &self,
@@ -227,6 +229,9 @@ pub struct PreparedView {
 /// The test view could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
+    /// Commands cannot be isolated here.
+    #[error("commands cannot be isolated here: {0}")]
+    Unavailable(String),
     /// The tree could not be read.
     #[error(transparent)]
     Git(#[from] git::Error),

@@ -45,11 +45,12 @@ impl Project {
     }
 
     fn view(&self) -> View {
-        prepare_view(ViewRequest {
+        prepare_view(&ViewRequest {
             root: self.view_root(),
             checkout: &self.checkout(),
             linked: &self.linked,
             parent_env: &parent_env(),
+            restricted: true,
             scratch: &self.place.path().join("scratch"),
         })
         .unwrap()
@@ -61,7 +62,7 @@ impl Project {
         let view = self.view();
         let path = std::env::var_os("PATH");
         let program = resolve_program(&argv[0], &view, path.as_deref(), &self.checkout()).unwrap();
-        let report_file = self.place.path().join("scratch/report.xml");
+        let report_file = view.reports.join("report.xml");
         report::clear(&report_file).unwrap();
         let instrumented = report::instrument(&argv, &report_file);
         let env = view.env.iter().cloned().chain(instrumented.env);
@@ -75,7 +76,7 @@ impl Project {
             output_limit: 1 << 24,
             stdin: Vec::new(),
             reports: Vec::new(),
-            confinement: None,
+            confinement: view.confinement.clone(),
         };
         let finished = self.place.run(spec).await.unwrap();
         let text = &finished.stderr.head;

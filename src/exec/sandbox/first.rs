@@ -76,7 +76,7 @@ fn run(
         }
     };
     let (end, traces) = match start(request, enclosure) {
-        Ok(started) => follow(started, enclosure, orders)?,
+        Ok(started) => follow(&started, enclosure, orders)?,
         Err(reason) => return Ok(not_started(reason)),
     };
     for ((inside, _), outside) in request.reports.iter().zip(outside) {
@@ -149,7 +149,7 @@ fn start(request: &Request, enclosure: &Enclosure) -> Result<Started, String> {
 
 /// Waits for the command, then ends everything that it left behind.
 fn follow(
-    started: Started,
+    started: &Started,
     enclosure: &Enclosure,
     orders: BufReader<UnixStream>,
 ) -> io::Result<(End, Traces)> {

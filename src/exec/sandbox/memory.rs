@@ -21,7 +21,9 @@ pub(super) fn watch(most: u64) -> io::Result<()> {
         .spawn(move || {
             loop {
                 thread::sleep(EVERY);
-                if held(page) > most {
+                // The cheap figure counts pages that forked workers share many times over; only
+                // when it is too high is the exact one worth its price.
+                if resident(page) > most && proportional() > most {
                     sys::signal_everyone(Signal::KILL);
                 }
             }
@@ -29,9 +31,18 @@ pub(super) fn watch(most: u64) -> io::Result<()> {
         .map(drop)
 }
 
-/// Bytes of memory that are a process's own, over all processes. What processes share is left out,
-/// or forked workers would be counted many times; shared memory of files has its own limit.
-fn held(page: u64) -> u64 {
+/// Bytes that are not of files, over all processes.
+fn resident(page: u64) -> u64 {
+    sum_of("statm", |text| Some(own(text)?.saturating_mul(page)))
+}
+
+/// Bytes of all processes, each page divided among those that share it.
+fn proportional() -> u64 {
+    sum_of("smaps_rollup", share)
+}
+
+/// The sum of one figure over all processes of the sandbox.
+fn sum_of(file: &str, figure: impl Fn(&str) -> Option<u64>) -> u64 {
     let Ok(entries) = fs::read_dir("/proc") else {
         return 0;
     };
@@ -41,10 +52,17 @@ fn held(page: u64) -> u64 {
             let name = entry.file_name();
             name.as_encoded_bytes().iter().all(u8::is_ascii_digit)
         })
-        .filter_map(|entry| own(&fs::read_to_string(entry.path().join("statm")).ok()?))
-        .fold(0_u64, |sum, pages| {
-            sum.saturating_add(pages.saturating_mul(page))
-        })
+        .filter_map(|entry| figure(&fs::read_to_string(entry.path().join(file)).ok()?))
+        .fold(0, u64::saturating_add)
+}
+
+/// The process's share of its pages that are not of files, in bytes.
+fn share(smaps: &str) -> Option<u64> {
+    let line = smaps
+        .lines()
+        .find_map(|line| line.strip_prefix("Pss_Anon:"))?;
+    let kibibytes: u64 = line.split_ascii_whitespace().next()?.parse().ok()?;
+    Some(kibibytes.saturating_mul(1024))
 }
 
 /// Resident pages that are not shared: the second number without the third.
@@ -64,5 +82,7 @@ mod tests {
         assert_eq!(own("1000 300 100 5 0 50 0\n"), Some(200));
         assert_eq!(own("1000 100 300 5 0 50 0\n"), Some(0));
         assert_eq!(own("1000"), None);
+        let smaps = "5000-7fff ---p 00 00:00 0 [rollup]\nPss: 9 kB\nPss_Anon:        12 kB\n";
+        assert_eq!(share(smaps), Some(12 * 1024));
     }
 }

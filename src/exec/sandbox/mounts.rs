@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags};
@@ -18,7 +18,7 @@ use rustix::mount::{
 };
 
 use crate::exec::sandbox::sys::{self, Depth};
-use crate::exec::sandbox::{Enclosure, OWN, REPORTS_INSIDE, SUPPORT_INSIDE};
+use crate::exec::sandbox::{ETC, Enclosure, OWN, REPORTS_INSIDE, SUPPORT_INSIDE, SYSTEM};
 
 /// Where the pieces are put together; it exists on every Linux system, and what is mounted there
 /// while this lasts is seen by this name space only.
@@ -30,64 +30,6 @@ const NEW: &str = "/new";
 /// Where everything that may be written lives: one file system, so that one limit holds.
 const SCRATCH: &str = "/scratch";
 
-/// What of `/etc` programs need to know who, where and when they are. Nothing that holds a secret.
-const ETC: [&str; 41] = [
-    "alternatives",
-    "bash.bashrc",
-    "ca-certificates",
-    "ca-certificates.conf",
-    "crypto-policies",
-    "debian_version",
-    "default/locale",
-    "environment",
-    "fonts",
-    "gai.conf",
-    "group",
-    "host.conf",
-    "hostname",
-    "hosts",
-    "inputrc",
-    "java-11-openjdk",
-    "java-17-openjdk",
-    "java-21-openjdk",
-    "ld.so.cache",
-    "ld.so.conf",
-    "ld.so.conf.d",
-    "locale.alias",
-    "locale.conf",
-    "localtime",
-    "login.defs",
-    "lsb-release",
-    "machine-id",
-    "magic",
-    "mime.types",
-    "nsswitch.conf",
-    "os-release",
-    "passwd",
-    "pki/tls/certs",
-    "profile",
-    "protocols",
-    "python3",
-    "python3.11",
-    "services",
-    "ssl/certs",
-    "ssl/openssl.cnf",
-    "timezone",
-];
-/// The system's programs and libraries. Where one is a link (a merged `/usr`), it stays a link.
-const SYSTEM: [&str; 11] = [
-    "/usr",
-    "/bin",
-    "/sbin",
-    "/lib",
-    "/lib32",
-    "/lib64",
-    "/libx32",
-    "/opt",
-    "/nix/store",
-    "/gnu/store",
-    "/snap",
-];
 /// Device files that hold nothing of the machine.
 const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
 
@@ -135,6 +77,10 @@ fn take_over_root(bytes: u64) -> io::Result<()> {
     empty(Path::new(SCRATCH), bytes)?;
     for folder in ["upper", "work", "home", "tmp", "memory", "reports"] {
         fs::create_dir(Path::new(SCRATCH).join(folder))?;
+    }
+    for folder in ["tmp", "memory"] {
+        let everybody = fs::Permissions::from_mode(0o1777);
+        fs::set_permissions(Path::new(SCRATCH).join(folder), everybody)?;
     }
     Ok(())
 }
@@ -186,19 +132,19 @@ fn show(source: &Path, path: &Path) -> io::Result<()> {
         return Ok(());
     }
     if let Some(parent) = place.parent() {
-        fs::create_dir_all(parent).map_err(|e| at(path, e))?;
+        fs::create_dir_all(parent).map_err(|e| at(path, &e))?;
     }
     if found.is_dir() {
-        fs::create_dir_all(&place).map_err(|e| at(path, e))?;
+        fs::create_dir_all(&place).map_err(|e| at(path, &e))?;
     } else {
         OpenOptions::new()
             .create(true)
             .append(true)
             .open(&place)
-            .map_err(|e| at(path, e))?;
+            .map_err(|e| at(path, &e))?;
     }
     mount_bind_recursive(&source, &place).map_err(|e| named_at(path, e))?;
-    sys::protect(&place, Depth::All).map_err(|e| at(path, e))
+    sys::protect(&place, Depth::All).map_err(|e| at(path, &e))
 }
 
 /// A path of the old root with its links resolved within the old root.
@@ -326,7 +272,7 @@ fn bind(source: &Path, place: &Path) -> io::Result<()> {
 /// The folder in the new root, made where it is missing.
 fn target(path: &Path) -> io::Result<PathBuf> {
     let place = new(path);
-    fs::create_dir_all(&place).map_err(|e| at(path, e))?;
+    fs::create_dir_all(&place).map_err(|e| at(path, &e))?;
     Ok(place)
 }
 
@@ -358,9 +304,9 @@ fn named(what: &str, error: rustix::io::Errno) -> io::Error {
 }
 
 fn named_at(path: &Path, error: rustix::io::Errno) -> io::Error {
-    at(path, error.into())
+    at(path, &error.into())
 }
 
-fn at(path: &Path, error: io::Error) -> io::Error {
+fn at(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }

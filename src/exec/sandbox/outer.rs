@@ -19,7 +19,7 @@ use crate::model::Traces;
 /// left. `orders` is the rest of milton's socket.
 pub(in crate::exec) fn run(request: &Request, orders: BufReader<UnixStream>) -> io::Result<Reply> {
     match start(request) {
-        Ok((child, control)) => follow(child, control, orders),
+        Ok((child, control)) => follow(child, &control, orders),
         Err(error) => Ok(Reply {
             end: End::NotStarted(format!("the sandbox cannot be set up: {error}")),
             left_behind: 0,
@@ -74,13 +74,13 @@ fn start(request: &Request) -> io::Result<(Child, UnixStream)> {
 /// once the next child belongs to another pid name space.
 fn follow(
     mut child: Child,
-    control: UnixStream,
+    control: &UnixStream,
     mut orders: BufReader<UnixStream>,
 ) -> io::Result<Reply> {
     let mut listening = true;
     loop {
         let mut ready = [
-            PollFd::new(&control, PollFlags::IN),
+            PollFd::new(control, PollFlags::IN),
             PollFd::new(orders.get_ref(), PollFlags::IN),
         ];
         let watched = if listening {
@@ -99,7 +99,7 @@ fn follow(
         if order && listening {
             let mut byte = [0_u8];
             match orders.read_exact(&mut byte) {
-                Ok(()) if byte == [TERMINATE] => (&control).write_all(&byte)?,
+                Ok(()) if byte == [TERMINATE] => (&mut &*control).write_all(&byte)?,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // KILL, an order that makes no sense, or milton is gone.
                 Ok(()) | Err(_) => {

@@ -1,6 +1,5 @@
 //! Tests of the view, the environment and the program lookup, which share one little world.
 
-use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
@@ -71,11 +70,12 @@ impl World {
 
     fn view(&self, linked: &[&str]) -> Result<View, Error> {
         let linked: Vec<String> = linked.iter().map(|name| (*name).to_owned()).collect();
-        prepare_view(ViewRequest {
+        prepare_view(&ViewRequest {
             root: self.at("view"),
             checkout: &self.at("checkout"),
             linked: &linked,
             parent_env: &self.env,
+            restricted: false,
             scratch: &self.at("scratch"),
         })
     }

@@ -1,0 +1,105 @@
+//! Finds out whether a tier of isolation works here, by doing the whole set-up once with a command
+//! that does nothing.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::exec::sandbox::{Confinement, Enclosure, Restriction};
+use crate::exec::{CommandSpec, StopSignal, Supervisor, view};
+use crate::model::{ExitKind, Tier};
+
+/// The set-up takes milliseconds; a machine that needs longer than this has other troubles.
+const LONGEST: Duration = Duration::from_secs(20);
+
+/// Tries a tier with milton's own program.
+///
+/// Blocks for some milliseconds. Call it from a thread of a multi-threaded runtime that may block,
+/// or from outside of any runtime.
+///
+/// # Errors
+///
+/// Why the tier does not work here, in one phrase.
+pub fn probe(tier: Tier, program: &Path) -> Result<(), String> {
+    if tier == Tier::None {
+        return Ok(());
+    }
+    if !cfg!(target_os = "linux") {
+        return Err("the sandbox needs Linux".to_owned());
+    }
+    if tier == Tier::Bubblewrap {
+        return Err("not built yet".to_owned());
+    }
+    let place = tempfile::tempdir().map_err(|error| format!("no temporary folder: {error}"))?;
+    let spec =
+        trial(tier, place.path()).map_err(|error| format!("no temporary folder: {error}"))?;
+    let supervisor = Supervisor::new(program.to_owned());
+    let finished = wait_for(async move {
+        let (progress, _nobody) = watch::channel(0);
+        let stop = StopSignal::default();
+        supervisor.run(spec, &progress, &stop).await
+    })?;
+    match finished.map_err(|error| error.to_string())?.exit {
+        ExitKind::Exited { code: 0 } => Ok(()),
+        ExitKind::NotStarted { reason } => Err(reason),
+        ExitKind::Exited { code } => Err(format!("a trial command exited with {code}")),
+        ExitKind::Signalled { signal } => Err(format!("a trial command got signal {signal}")),
+        ExitKind::TimedOut => Err("a trial command did not end".to_owned()),
+        ExitKind::Stopped | ExitKind::OutputLimit => Err("a trial command was ended".to_owned()),
+    }
+}
+
+/// Runs a future to its end from wherever the caller is.
+fn wait_for<F: Future>(future: F) -> Result<F::Output, String> {
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        return Ok(tokio::task::block_in_place(|| runtime.block_on(future)));
+    }
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map(|runtime| runtime.block_on(future))
+        .map_err(|error| format!("no runtime: {error}"))
+}
+
+/// A command that writes where it may, in a checkout of its own.
+fn trial(tier: Tier, place: &Path) -> std::io::Result<CommandSpec> {
+    let place = place.canonicalize()?;
+    let folder = |name: &str| -> std::io::Result<PathBuf> {
+        let path = place.join(name);
+        fs::create_dir(&path)?;
+        Ok(path)
+    };
+    let (checkout, stage) = (folder("checkout")?, folder("stage")?);
+    let confinement = match tier {
+        Tier::Full => Some(Confinement::Enclosed(Enclosure {
+            checkout: checkout.clone().into(),
+            layers: vec![stage.into(), checkout.clone().into()],
+            home: "/home/milton".into(),
+            support: folder("support")?.into(),
+            ..Enclosure::default()
+        })),
+        Tier::Fallback => Some(Confinement::Restricted(Restriction {
+            readable: view::system(),
+            writable: vec![checkout.clone().into(), "/dev/null".into()],
+            ..Restriction::default()
+        })),
+        Tier::Bubblewrap | Tier::None => None,
+    };
+    Ok(CommandSpec {
+        argv: ["sh", "-c", "echo written > here"]
+            .map(str::to_owned)
+            .to_vec(),
+        program: "/bin/sh".into(),
+        cwd: checkout,
+        env: vec![("PATH".into(), "/usr/bin:/bin".into())],
+        timeout: LONGEST,
+        output: place.join("output.log"),
+        output_limit: 1 << 16,
+        stdin: Vec::new(),
+        reports: Vec::new(),
+        confinement: confinement.map(Arc::new),
+    })
+}
