@@ -219,6 +219,7 @@ impl BrokenGit {
 
 impl Git for BrokenGit {
     fn stage(&self, tree: &TestedTree, into: &Path) -> Result<git::Staged, git::Error> {
+        self.check("stage")?;
         Git::stage(&self.inner, tree, into)
     }
     fn is_bare(&self) -> bool {
@@ -398,7 +399,7 @@ fn every_failing_call_of_git_is_a_git_error_with_gits_words_and_no_second_try() 
         ("delta", false),
         ("create_branch", false),
         ("diff", true),
-        ("export_tree", true),
+        ("stage", true),
     ] {
         let place = Place::new();
         let git = BrokenGit {

@@ -26,8 +26,10 @@ pub(super) struct Request {
     /// The whole environment.
     pub(super) env: Vec<(OsString, OsString)>,
     /// What the command reads from standard input.
+    #[serde(default)]
     pub(super) stdin: Vec<u8>,
     /// Files to bring out afterwards: the path inside, the path outside.
+    #[serde(default)]
     pub(super) reports: Vec<(OsString, OsString)>,
     /// The sandbox, where there is one.
     pub(super) confinement: Option<Confinement>,

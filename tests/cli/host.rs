@@ -87,7 +87,7 @@ fn the_environment_of_the_tests_holds_no_secret_of_the_human() {
         .map(|e| std::fs::read_to_string(e.unwrap().path()).unwrap())
         .collect();
     assert!(
-        all.contains("PYTHONPATH") && !all.contains("do-not-leak"),
+        all.contains("PYTHONDONTWRITEBYTECODE") && !all.contains("do-not-leak"),
         "{all}"
     );
 }

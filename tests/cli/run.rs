@@ -19,10 +19,9 @@ fn a_good_change_ends_in_success_on_its_own_branch() {
     assert_eq!(verdict["tests"]["passed"], 2);
     assert_eq!(verdict["tests"]["failed"], 0);
     assert_eq!(verdict["tests"]["exit"], 0);
-    assert_eq!(verdict["sandbox"]["tier"], "fallback");
-    assert!(
-        !verdict["sandbox"]["gaps"].as_array().unwrap().is_empty(),
-        "the gaps are named"
+    assert_eq!(
+        verdict["sandbox"],
+        serde_json::json!({"tier": "full", "gaps": []})
     );
     let ticked: Vec<bool> = verdict["checklist"]
         .as_array()
@@ -416,16 +415,20 @@ fn an_override_is_named_once() {
 }
 
 #[test]
-fn a_test_that_writes_into_the_record_ends_the_run() {
+fn a_test_reaches_the_record_only_without_isolation_and_that_ends_the_run() {
     let place = Environment::with_project();
     place.write(
         "tests/test_forge.py",
         "import os\n\n\ndef test_forge():\n    place = os.environ['HOME']\n    while not os.path.exists(place + '/events.jsonl'):\n        assert place != '/'\n        place = os.path.dirname(place)\n    with open(place + '/events.jsonl', 'a') as log:\n        log.write('{}\\n')\n",
     );
     place.commit("forge");
-    let called = place.run_patch(GOOD, &[]);
+    let called = place.run_patch(GOOD, &["--sandbox", "none"]);
     assert_eq!(called.code, 1, "{}", called.out);
     assert!(called.err.contains("bytes were written"), "{}", called.err);
+    for tier in ["full", "fallback"] {
+        let called = place.run_patch(GOOD, &["--sandbox", tier]);
+        assert_eq!(called.code, 21, "{tier}: {}", called.err);
+    }
 }
 
 #[test]

@@ -162,7 +162,7 @@ fn only_what_the_tree_lacks_is_linked() {
     );
     let gap = "the linked .venv can be changed by the tests".to_owned();
     assert!(view.sandbox.gaps.contains(&gap));
-    assert_eq!(view.sandbox.tier, Tier::Fallback);
+    assert_eq!(view.sandbox.tier, Tier::None);
 }
 
 #[test]
