@@ -290,3 +290,6 @@ fn secrets(wanted: &Wanted<'_>, index: &Index) -> Vec<String> {
         .filter(|path| is_secret(path) && wanted.entry(path).is_some())
         .collect()
 }
+
+#[cfg(test)]
+mod tests;
