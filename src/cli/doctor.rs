@@ -7,7 +7,7 @@ use crate::config::Settings;
 use crate::error::Failure;
 use crate::exec::{self, Supervisor};
 use crate::git;
-use crate::model::ExitKind;
+use crate::model::{ExitKind, Tier, TierChoice};
 
 /// One line of the report.
 struct Finding {
@@ -52,11 +52,7 @@ pub(super) fn doctor(settings: &Settings, repository: Option<&Path>) -> Result<u
     findings.push(policy_finding(settings));
     findings.push(supervisor_finding(settings));
     findings.push(pytest_finding(settings)?);
-    findings.push(Finding::note(
-        "sandbox",
-        "tier fallback: a private checkout, an allow-listed environment, every process ended; \
-         it does not stop tests from using the network or from reading and writing your files",
-    ));
+    findings.extend(sandbox_findings(settings));
     findings.push(terminal_finding(settings));
     let lines: Vec<String> = findings
         .iter()
@@ -157,6 +153,61 @@ fn pytest_finding(settings: &Settings) -> Result<Finding, Failure> {
             "not found: python3 -m pip install pytest (or use the project's .venv)",
         ),
     })
+}
+
+/// Every tier, tried by doing, and what the strongest one stops, tried live.
+fn sandbox_findings(settings: &Settings) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut best = None;
+    for tier in [Tier::Full, Tier::Fallback] {
+        findings.push(match exec::probe(tier, &settings.program) {
+            Ok(()) => {
+                best = best.or(Some(tier));
+                Finding::good("sandbox", format!("tier {} works here", tier.as_str()))
+            }
+            Err(reason) => Finding::note("sandbox", format!("tier {}: {reason}", tier.as_str())),
+        });
+    }
+    let wanted = match settings.sandbox {
+        TierChoice::Only(tier) => Some(tier),
+        TierChoice::Strongest => best,
+    };
+    match wanted {
+        Some(tier) => findings.extend(attempt_findings(tier, settings)),
+        None => findings.push(Finding::bad(
+            "sandbox",
+            "no tier works here: runs with tests are refused; --sandbox none runs them without \
+             isolation, on your own responsibility",
+        )),
+    }
+    findings
+}
+
+fn attempt_findings(tier: Tier, settings: &Settings) -> Vec<Finding> {
+    let tried = match exec::attempts(tier, &settings.program) {
+        Ok(tried) => tried,
+        Err(reason) => return vec![Finding::bad("sandbox", reason)],
+    };
+    let (stopped, open): (Vec<_>, Vec<_>) = tried.iter().partition(|attempt| attempt.stopped);
+    let words = |attempts: &[&exec::Attempt]| {
+        let words: Vec<&str> = attempts.iter().map(|attempt| attempt.what).collect();
+        words.join("; ")
+    };
+    let of = format!(
+        "tier {}: of {} attempts of a hostile test",
+        tier.as_str(),
+        tried.len()
+    );
+    let mut findings = Vec::new();
+    if !stopped.is_empty() {
+        let text = format!("{of} these were stopped: {}", words(&stopped));
+        findings.push(Finding::good("sandbox", text));
+    }
+    if !open.is_empty() {
+        let text = format!("{of} these got through: {}", words(&open));
+        findings.push(Finding::note("sandbox", text));
+    }
+    findings
 }
 
 fn terminal_finding(settings: &Settings) -> Finding {

@@ -15,6 +15,8 @@
 //! What this module must never do: build a command line from text, start a shell by itself, or
 //! hand milton's own environment to a command.
 
+#[cfg(target_os = "linux")]
+mod attempts;
 mod capture;
 #[cfg(target_os = "linux")]
 mod confined_view;
@@ -45,6 +47,8 @@ use std::time::Duration;
 
 use crate::model::{Digest, ExitKind, OutputSummary, Traces};
 
+#[cfg(target_os = "linux")]
+pub use attempts::{Attempt, attempts};
 pub use confined_view::{ConfinedRequest, confined_view};
 pub use place::{MOST_IN_MEMORY, Place};
 #[cfg(target_os = "linux")]
@@ -60,6 +64,9 @@ const SUPERVISE: &str = "__supervise";
 /// The hidden subcommand that is the first process of a sandbox.
 const FIRST_PROCESS: &str = "__first-process";
 
+/// The hidden subcommand that plays a hostile test for `milton doctor`.
+const ATTEMPT: &str = "__attempt";
+
 /// Does what a hidden subcommand asks for, when this process was started with one: milton starts
 /// itself again to supervise a command and to be the first process of a sandbox.
 pub fn hidden_subcommand() -> Option<ExitCode> {
@@ -67,6 +74,7 @@ pub fn hidden_subcommand() -> Option<ExitCode> {
     match name.to_str()? {
         SUPERVISE => Some(supervise::supervise()),
         FIRST_PROCESS => Some(sandbox::first_process()),
+        ATTEMPT => Some(attempts::attempt()),
         _ => None,
     }
 }

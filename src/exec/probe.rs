@@ -33,16 +33,11 @@ pub fn probe(tier: Tier, program: &Path) -> Result<(), String> {
     if tier == Tier::Bubblewrap {
         return Err("not built yet".to_owned());
     }
-    let place = tempfile::tempdir().map_err(|error| format!("no temporary folder: {error}"))?;
-    let spec =
-        trial(tier, place.path()).map_err(|error| format!("no temporary folder: {error}"))?;
-    let supervisor = Supervisor::new(program.to_owned());
-    let finished = wait_for(async move {
-        let (progress, _nobody) = watch::channel(0);
-        let stop = StopSignal::default();
-        supervisor.run(spec, &progress, &stop).await
-    })?;
-    match finished.map_err(|error| error.to_string())?.exit {
+    let words = |error: std::io::Error| format!("no temporary folder: {error}");
+    let place = tempfile::tempdir().map_err(words)?;
+    let argv = ["-c", "echo written > here"].map(str::to_owned);
+    let spec = trial(tier, place.path(), Path::new("/bin/sh"), &argv).map_err(words)?;
+    match run_trial(spec, program)? {
         ExitKind::Exited { code: 0 } => Ok(()),
         ExitKind::NotStarted { reason } => Err(reason),
         ExitKind::Exited { code } => Err(format!("a trial command exited with {code}")),
@@ -50,6 +45,19 @@ pub fn probe(tier: Tier, program: &Path) -> Result<(), String> {
         ExitKind::TimedOut => Err("a trial command did not end".to_owned()),
         ExitKind::Stopped | ExitKind::OutputLimit => Err("a trial command was ended".to_owned()),
     }
+}
+
+/// Runs a trial command to its end.
+pub(super) fn run_trial(spec: CommandSpec, program: &Path) -> Result<ExitKind, String> {
+    let supervisor = Supervisor::new(program.to_owned());
+    let finished = wait_for(async move {
+        let (progress, _nobody) = watch::channel(0);
+        let stop = StopSignal::default();
+        supervisor.run(spec, &progress, &stop).await
+    })?;
+    finished
+        .map(|finished| finished.exit)
+        .map_err(|error| error.to_string())
 }
 
 /// Runs a future to its end from wherever the caller is.
@@ -64,8 +72,13 @@ fn wait_for<F: Future>(future: F) -> Result<F::Output, String> {
         .map_err(|error| format!("no runtime: {error}"))
 }
 
-/// A command that writes where it may, in a checkout of its own.
-fn trial(tier: Tier, place: &Path) -> std::io::Result<CommandSpec> {
+/// A command in a checkout of its own, below a folder. Its program is visible to it.
+pub(super) fn trial(
+    tier: Tier,
+    place: &Path,
+    program: &Path,
+    arguments: &[String],
+) -> std::io::Result<CommandSpec> {
     let place = place.canonicalize()?;
     let folder = |name: &str| -> std::io::Result<PathBuf> {
         let path = place.join(name);
@@ -79,20 +92,21 @@ fn trial(tier: Tier, place: &Path) -> std::io::Result<CommandSpec> {
             layers: vec![stage.into(), checkout.clone().into()],
             home: "/home/milton".into(),
             support: folder("support")?.into(),
+            visible: vec![(program.into(), program.into())],
             ..Enclosure::default()
         })),
         Tier::Fallback => Some(Confinement::Restricted(Restriction {
-            readable: view::system(),
+            readable: view::system().into_iter().chain([program.into()]).collect(),
             writable: vec![checkout.clone().into(), "/dev/null".into()],
             ..Restriction::default()
         })),
         Tier::Bubblewrap | Tier::None => None,
     };
     Ok(CommandSpec {
-        argv: ["sh", "-c", "echo written > here"]
-            .map(str::to_owned)
-            .to_vec(),
-        program: "/bin/sh".into(),
+        argv: std::iter::once("trial".to_owned())
+            .chain(arguments.iter().cloned())
+            .collect(),
+        program: program.to_owned(),
         cwd: checkout,
         env: vec![("PATH".into(), "/usr/bin:/bin".into())],
         timeout: LONGEST,

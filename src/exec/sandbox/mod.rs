@@ -19,7 +19,7 @@ mod memory;
 mod mounts;
 mod network;
 mod outer;
-mod sys;
+pub(super) mod sys;
 
 use std::ffi::OsString;
 

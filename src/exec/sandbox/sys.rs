@@ -16,7 +16,7 @@ use rustix::thread::UnshareFlags;
 use seccompiler::sock_filter;
 
 /// Leaves the name spaces of the parent. The process must have one thread.
-pub(super) fn unshare(flags: UnshareFlags) -> io::Result<()> {
+pub(in crate::exec) fn unshare(flags: UnshareFlags) -> io::Result<()> {
     // SAFETY: the flags never hold CLONE_FILES, so no descriptor changes its meaning for another
     // thread; and there is no other thread.
     unsafe { rustix::thread::unshare_unsafe(flags) }.map_err(io::Error::from)
