@@ -17,24 +17,24 @@
 
 #[cfg(target_os = "linux")]
 mod attempts;
+#[cfg(not(target_os = "linux"))]
+#[path = "attempts_elsewhere.rs"]
+mod attempts;
 mod capture;
 #[cfg(target_os = "linux")]
 mod confined_view;
 mod environment;
 mod place;
-#[cfg(target_os = "linux")]
 mod probe;
 mod processes;
 mod program;
 pub mod report;
 mod reports;
 mod run;
-#[cfg(target_os = "linux")]
 mod sandbox;
 mod stop;
 mod supervise;
 mod view;
-#[cfg(target_os = "linux")]
 mod visible;
 mod wire;
 
@@ -47,11 +47,10 @@ use std::time::Duration;
 
 use crate::model::{Digest, ExitKind, OutputSummary, Traces};
 
-#[cfg(target_os = "linux")]
 pub use attempts::{Attempt, attempts};
+#[cfg(target_os = "linux")]
 pub use confined_view::{ConfinedRequest, confined_view};
 pub use place::{MOST_IN_MEMORY, Place};
-#[cfg(target_os = "linux")]
 pub use probe::probe;
 pub use program::resolve_program;
 pub use run::Supervisor;
@@ -62,9 +61,11 @@ pub use view::{View, ViewRequest, prepare_view};
 /// The hidden subcommand that [`supervise()`] is the body of.
 const SUPERVISE: &str = "__supervise";
 /// The hidden subcommand that is the first process of a sandbox.
+#[cfg(target_os = "linux")]
 const FIRST_PROCESS: &str = "__first-process";
 
 /// The hidden subcommand that plays a hostile test for `milton doctor`.
+#[cfg(target_os = "linux")]
 const ATTEMPT: &str = "__attempt";
 
 /// Does what a hidden subcommand asks for, when this process was started with one: milton starts
@@ -73,7 +74,9 @@ pub fn hidden_subcommand() -> Option<ExitCode> {
     let name = std::env::args_os().nth(1)?;
     match name.to_str()? {
         SUPERVISE => Some(supervise::supervise()),
+        #[cfg(target_os = "linux")]
         FIRST_PROCESS => Some(sandbox::first_process()),
+        #[cfg(target_os = "linux")]
         ATTEMPT => Some(attempts::attempt()),
         _ => None,
     }

@@ -93,6 +93,7 @@ impl Supervisor {
             .await;
         let duration = started.elapsed();
         let captured = session.close(reply.is_some()).await;
+        remove_empty(&spec.reports);
         let (reply, captured) = match (reply, captured) {
             (Some(reply), Some(captured)) => (reply, captured),
             (None, _) => return Err(Error::SupervisorLost),
@@ -337,6 +338,18 @@ fn finished(
         log_sha256: captured.log,
         traces: reply.traces,
     })
+}
+
+/// A report that was made ready but never written is none.
+fn remove_empty(reports: &[ReportFile]) {
+    for report in reports {
+        let is_empty =
+            std::fs::symlink_metadata(&report.outside).is_ok_and(|found| found.len() == 0);
+        if is_empty {
+            // Should it stay, the reader says that it is empty, and that is no pass either.
+            std::fs::remove_file(&report.outside).ok();
+        }
+    }
 }
 
 fn paths_of(report: &ReportFile) -> (OsString, OsString) {

@@ -17,7 +17,9 @@ use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 
 use crate::exec::processes::signal_descendants;
 use crate::exec::reports::bring_out;
-use crate::exec::sandbox::{self, Confinement, Restriction};
+#[cfg(target_os = "linux")]
+use crate::exec::sandbox;
+use crate::exec::sandbox::{Confinement, Restriction};
 use crate::exec::wire::{End, KILL, Reply, Request, TERMINATE};
 use crate::model::Traces;
 
@@ -80,7 +82,21 @@ fn answer(control: &mut UnixStream, reply: &Reply) -> io::Result<()> {
 
 #[cfg(target_os = "linux")]
 fn enclosed(request: &Request, orders: BufReader<UnixStream>) -> io::Result<Reply> {
-    crate::exec::sandbox::run(request, orders)
+    sandbox::run(request, orders)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn enclosed(_request: &Request, _orders: BufReader<UnixStream>) -> io::Result<Reply> {
+    Err(io::Error::other(NEEDS_LINUX))
+}
+
+/// Where this is met, somebody asked for a sandbox that no probe can have found.
+#[cfg(not(target_os = "linux"))]
+const NEEDS_LINUX: &str = "the sandbox needs Linux";
+
+#[cfg(not(target_os = "linux"))]
+fn start_restricted(_request: &Request, _restriction: &Restriction) -> Result<Pid, String> {
+    Err(NEEDS_LINUX.to_owned())
 }
 
 #[cfg(target_os = "linux")]

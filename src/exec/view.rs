@@ -96,7 +96,6 @@ pub fn prepare_view(request: &ViewRequest<'_>) -> Result<View, Error> {
 }
 
 /// What the commands of a private copy may read and write.
-#[cfg(target_os = "linux")]
 fn restriction(view: &View, request: &ViewRequest<'_>) -> Confinement {
     let home = request.parent_env.get(OsStr::new("HOME"));
     let home = home.map_or_else(|| PathBuf::from("/"), PathBuf::from);
@@ -126,7 +125,6 @@ fn restriction(view: &View, request: &ViewRequest<'_>) -> Confinement {
 
 /// How many processes and threads there are on the machine: the limit that the kernel keeps for a
 /// user counts those that run already.
-#[cfg(target_os = "linux")]
 fn all_tasks() -> u64 {
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let tasks = load
@@ -139,7 +137,6 @@ fn all_tasks() -> u64 {
 }
 
 /// What of the system every program needs to read.
-#[cfg(target_os = "linux")]
 pub(super) fn system() -> Vec<OsString> {
     let etc = ETC
         .iter()

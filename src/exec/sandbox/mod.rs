@@ -11,22 +11,34 @@
 //! is named, the checkout as an overlay whose upper layer is thrown away, then limits,
 //! capabilities, Landlock and seccomp on the thread that starts the command.
 
+#[cfg(target_os = "linux")]
 mod confine;
+#[cfg(target_os = "linux")]
 mod filter;
+#[cfg(target_os = "linux")]
 mod first;
+#[cfg(target_os = "linux")]
 mod left;
+#[cfg(target_os = "linux")]
 mod memory;
+#[cfg(target_os = "linux")]
 mod mounts;
+#[cfg(target_os = "linux")]
 mod network;
+#[cfg(target_os = "linux")]
 mod outer;
+#[cfg(target_os = "linux")]
 pub(super) mod sys;
 
 use std::ffi::OsString;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(target_os = "linux")]
 pub(super) use confine::restrict;
+#[cfg(target_os = "linux")]
 pub(super) use first::first_process;
+#[cfg(target_os = "linux")]
 pub(super) use outer::run;
 
 /// Where milton's own things stand inside.

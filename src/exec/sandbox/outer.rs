@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustix::thread::UnshareFlags;
+use rustix::thread::{CapabilitySets, UnshareFlags};
 
 use crate::exec::FIRST_PROCESS;
 use crate::exec::sandbox::sys;
@@ -57,6 +57,7 @@ fn start(request: &Request) -> io::Result<(Child, UnixStream)> {
         "/proc/self/gid_map",
         format!("{} {} 1", group.as_raw(), group.as_raw()),
     )?;
+    keep_capabilities()?;
     let (near, far) = UnixStream::pair()?;
     let child = Command::new(program)
         .arg(FIRST_PROCESS)
@@ -68,6 +69,23 @@ fn start(request: &Request) -> io::Result<(Child, UnixStream)> {
     line.push(b'\n');
     (&near).write_all(&line)?;
     Ok((child, near))
+}
+
+/// Lets the capabilities of the new user name space outlive the start of the first process: whoever
+/// is not root inside would lose them there. The command never gets them.
+fn keep_capabilities() -> io::Result<()> {
+    let own = rustix::thread::capabilities(None)?;
+    rustix::thread::set_capabilities(
+        None,
+        CapabilitySets {
+            inheritable: own.permitted,
+            ..own
+        },
+    )?;
+    for capability in own.permitted.iter() {
+        rustix::thread::configure_capability_in_ambient_set(capability, true)?;
+    }
+    Ok(())
 }
 
 /// Waits for the first process's reply and passes orders on. Without threads: one cannot be made
