@@ -1,7 +1,4 @@
-use std::collections::BTreeMap;
-use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::Path;
 
 use tempfile::TempDir;
 
