@@ -138,6 +138,8 @@ pub(super) struct SourceArguments {
 pub(super) enum SandboxTier {
     /// Name spaces, an overlay of the checkout, Landlock and seccomp
     Full,
+    /// The same, made by bubblewrap 0.11 or newer
+    Bubblewrap,
     /// A private copy, Landlock and seccomp
     Fallback,
     /// A private copy without isolation: the tests can do whatever you can
@@ -148,6 +150,7 @@ impl From<SandboxTier> for Tier {
     fn from(tier: SandboxTier) -> Self {
         match tier {
             SandboxTier::Full => Self::Full,
+            SandboxTier::Bubblewrap => Self::Bubblewrap,
             SandboxTier::Fallback => Self::Fallback,
             SandboxTier::None => Self::None,
         }

@@ -159,21 +159,26 @@ fn pytest_finding(settings: &Settings) -> Result<Finding, Failure> {
 fn sandbox_findings(settings: &Settings) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut best = None;
-    for tier in [Tier::Full, Tier::Fallback] {
-        findings.push(match exec::probe(tier, &settings.program) {
-            Ok(()) => {
-                best = best.or(Some(tier));
-                Finding::good("sandbox", format!("tier {} works here", tier.as_str()))
-            }
-            Err(reason) => Finding::note("sandbox", format!("tier {}: {reason}", tier.as_str())),
-        });
+    let bubblewrap = exec::bubblewrap(settings.variable("PATH"));
+    for tier in [Tier::Full, Tier::Bubblewrap, Tier::Fallback] {
+        findings.push(
+            match exec::probe(tier, &settings.program, bubblewrap.as_deref()) {
+                Ok(()) => {
+                    best = best.or(Some(tier));
+                    Finding::good("sandbox", format!("tier {} works here", tier.as_str()))
+                }
+                Err(reason) => {
+                    Finding::note("sandbox", format!("tier {}: {reason}", tier.as_str()))
+                }
+            },
+        );
     }
     let wanted = match settings.sandbox {
         TierChoice::Only(tier) => Some(tier),
         TierChoice::Strongest => best,
     };
     match wanted {
-        Some(tier) => findings.extend(attempt_findings(tier, settings)),
+        Some(tier) => findings.extend(attempt_findings(tier, settings, bubblewrap.as_deref())),
         None => findings.push(Finding::bad(
             "sandbox",
             "no tier works here: runs with tests are refused; --sandbox none runs them without \
@@ -183,8 +188,8 @@ fn sandbox_findings(settings: &Settings) -> Vec<Finding> {
     findings
 }
 
-fn attempt_findings(tier: Tier, settings: &Settings) -> Vec<Finding> {
-    let tried = match exec::attempts(tier, &settings.program) {
+fn attempt_findings(tier: Tier, settings: &Settings, bubblewrap: Option<&Path>) -> Vec<Finding> {
+    let tried = match exec::attempts(tier, &settings.program, bubblewrap) {
         Ok(tried) => tried,
         Err(reason) => return vec![Finding::bad("sandbox", reason)],
     };

@@ -18,7 +18,7 @@ use rustix::mount::MountFlags;
 use rustix::process::Pid;
 use rustix::thread::UnshareFlags;
 
-use crate::exec::probe::{run_trial, trial};
+use crate::exec::probe::{run_trial, trial, wrapper};
 use crate::exec::{ATTEMPT, sandbox};
 use crate::model::{ExitKind, Tier};
 
@@ -63,7 +63,11 @@ pub struct Attempt {
 /// # Errors
 ///
 /// Why nothing could be tried, in one phrase.
-pub fn attempts(tier: Tier, program: &Path) -> Result<Vec<Attempt>, String> {
+pub fn attempts(
+    tier: Tier,
+    program: &Path,
+    bubblewrap: Option<&Path>,
+) -> Result<Vec<Attempt>, String> {
     let words = |error: io::Error| format!("nothing could be tried: {error}");
     let mine = tempfile::tempdir().map_err(words)?;
     let targets = Targets::new(mine.path()).map_err(words)?;
@@ -73,7 +77,8 @@ pub fn attempts(tier: Tier, program: &Path) -> Result<Vec<Attempt>, String> {
             let place = tempfile::tempdir().map_err(words)?;
             let target = targets.of(name);
             let argv = [ATTEMPT, name, &target].map(str::to_owned);
-            let spec = trial(tier, place.path(), program, &argv).map_err(words)?;
+            let wrapper = wrapper(tier, program, bubblewrap, place.path())?;
+            let spec = trial(tier, wrapper, place.path(), program, &argv).map_err(words)?;
             let stopped = match run_trial(spec, program)? {
                 ExitKind::Exited { code } if code == i32::from(GOT_THROUGH) => false,
                 ExitKind::NotStarted { reason } => return Err(reason),

@@ -18,6 +18,10 @@ pub struct Attempt {
 /// # Errors
 ///
 /// Always.
-pub fn attempts(_tier: Tier, _program: &Path) -> Result<Vec<Attempt>, String> {
+pub fn attempts(
+    _tier: Tier,
+    _program: &Path,
+    _bubblewrap: Option<&Path>,
+) -> Result<Vec<Attempt>, String> {
     Err("the sandbox needs Linux".to_owned())
 }

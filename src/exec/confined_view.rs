@@ -11,7 +11,9 @@ use std::sync::Arc;
 use rustix::fs::{CWD, FileType, Mode};
 
 use crate::exec::environment;
-use crate::exec::sandbox::{Confinement, Enclosure, Limits, REPORTS_INSIDE, SUPPORT_INSIDE};
+use crate::exec::sandbox::{
+    Confinement, Enclosure, Limits, REPORTS_INSIDE, SUPPORT_INSIDE, Wrapper,
+};
 use crate::exec::visible::visible;
 use crate::exec::{Error, View};
 use crate::model::{SandboxReport, Tier};
@@ -35,6 +37,8 @@ pub struct ConfinedRequest<'a> {
     pub environments: &'a [String],
     /// The environment milton was started with.
     pub parent_env: &'a BTreeMap<OsString, OsString>,
+    /// Milton's own program and bubblewrap, when that makes the sandbox.
+    pub wrapped_by: Option<(&'a Path, &'a Path)>,
     /// A private folder for what is handed to the command; created here.
     pub scratch: &'a Path,
 }
@@ -60,10 +64,7 @@ pub fn confined_view(request: &ConfinedRequest<'_>) -> Result<View, Error> {
     let home = home(request.parent_env);
     let mut view = View {
         root: request.checkout.to_owned(),
-        sandbox: SandboxReport {
-            tier: Tier::Full,
-            gaps: Vec::new(),
-        },
+        sandbox: report(request.wrapped_by.is_some()),
         env: Vec::new(),
         linked: match request.hidden {
             Some(_) => request.environments.to_vec(),
@@ -75,15 +76,45 @@ pub fn confined_view(request: &ConfinedRequest<'_>) -> Result<View, Error> {
         confinement: None,
     };
     view.env = environment::confined(&view, request.checkout, &home, request.parent_env);
-    view.confinement = Some(Arc::new(Confinement::Enclosed(Enclosure {
+    let enclosure = Enclosure {
         checkout: request.checkout.into(),
         layers: layers.into_iter().map(Into::into).collect(),
         visible: visible(request.checkout, &view.linked, &home, request.parent_env),
         home: home.into(),
         support: support.into(),
         limits: Limits::default(),
-    })));
+    };
+    view.confinement = Some(Arc::new(match request.wrapped_by {
+        None => Confinement::Enclosed(enclosure),
+        Some((milton, bubblewrap)) => {
+            let reports = request.scratch.join("reports");
+            make(&reports)?;
+            let wrapper = Wrapper {
+                program: bubblewrap.into(),
+                milton: milton.into(),
+                reports: reports.into(),
+            };
+            Confinement::Wrapped(wrapper, enclosure)
+        }
+    }));
     Ok(view)
+}
+
+fn report(is_wrapped: bool) -> SandboxReport {
+    if !is_wrapped {
+        return SandboxReport {
+            tier: Tier::Full,
+            gaps: Vec::new(),
+        };
+    }
+    let gaps = [
+        "memory of all processes together and the files they write are not limited as a whole",
+        "attempts to reach the network and files that the tests changed are not listed",
+    ];
+    SandboxReport {
+        tier: Tier::Bubblewrap,
+        gaps: gaps.map(str::to_owned).to_vec(),
+    }
 }
 
 /// The human's home folder, by its path alone: inside it is empty.

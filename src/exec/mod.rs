@@ -54,7 +54,11 @@ pub use place::{MOST_IN_MEMORY, Place};
 pub use probe::probe;
 pub use program::resolve_program;
 pub use run::Supervisor;
-pub use sandbox::{Confinement, Enclosure, Limits, REPORTS_INSIDE, Restriction, SUPPORT_INSIDE};
+#[cfg(target_os = "linux")]
+pub use sandbox::bubblewrap;
+pub use sandbox::{
+    Confinement, Enclosure, Limits, REPORTS_INSIDE, Restriction, SUPPORT_INSIDE, Wrapper,
+};
 pub use stop::{StopLevel, StopSignal};
 pub use view::{View, ViewRequest, prepare_view};
 
@@ -68,6 +72,10 @@ const FIRST_PROCESS: &str = "__first-process";
 #[cfg(target_os = "linux")]
 const ATTEMPT: &str = "__attempt";
 
+/// The hidden subcommand that bubblewrap starts inside its sandbox.
+#[cfg(target_os = "linux")]
+const INNER: &str = "__inner";
+
 /// Does what a hidden subcommand asks for, when this process was started with one: milton starts
 /// itself again to supervise a command and to be the first process of a sandbox.
 pub fn hidden_subcommand() -> Option<ExitCode> {
@@ -76,6 +84,8 @@ pub fn hidden_subcommand() -> Option<ExitCode> {
         SUPERVISE => Some(supervise::supervise()),
         #[cfg(target_os = "linux")]
         FIRST_PROCESS => Some(sandbox::first_process()),
+        #[cfg(target_os = "linux")]
+        INNER => Some(sandbox::inner()),
         #[cfg(target_os = "linux")]
         ATTEMPT => Some(attempts::attempt()),
         _ => None,

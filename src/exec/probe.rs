@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::exec::sandbox::{Confinement, Enclosure, Restriction};
+use crate::exec::sandbox::{Confinement, Enclosure, Restriction, Wrapper};
 use crate::exec::{CommandSpec, StopSignal, Supervisor, view};
 use crate::model::{ExitKind, Tier};
 
@@ -23,20 +23,18 @@ const LONGEST: Duration = Duration::from_secs(20);
 /// # Errors
 ///
 /// Why the tier does not work here, in one phrase.
-pub fn probe(tier: Tier, program: &Path) -> Result<(), String> {
+pub fn probe(tier: Tier, program: &Path, bubblewrap: Option<&Path>) -> Result<(), String> {
     if tier == Tier::None {
         return Ok(());
     }
     if !cfg!(target_os = "linux") {
         return Err("the sandbox needs Linux".to_owned());
     }
-    if tier == Tier::Bubblewrap {
-        return Err("not built yet".to_owned());
-    }
     let words = |error: std::io::Error| format!("no temporary folder: {error}");
     let place = tempfile::tempdir().map_err(words)?;
     let argv = ["-c", "echo written > here"].map(str::to_owned);
-    let spec = trial(tier, place.path(), Path::new("/bin/sh"), &argv).map_err(words)?;
+    let wrapper = wrapper(tier, program, bubblewrap, place.path())?;
+    let spec = trial(tier, wrapper, place.path(), Path::new("/bin/sh"), &argv).map_err(words)?;
     match run_trial(spec, program)? {
         ExitKind::Exited { code: 0 } => Ok(()),
         ExitKind::NotStarted { reason } => Err(reason),
@@ -45,6 +43,24 @@ pub fn probe(tier: Tier, program: &Path) -> Result<(), String> {
         ExitKind::TimedOut => Err("a trial command did not end".to_owned()),
         ExitKind::Stopped | ExitKind::OutputLimit => Err("a trial command was ended".to_owned()),
     }
+}
+
+/// Bubblewrap, where the tier needs it.
+pub(super) fn wrapper(
+    tier: Tier,
+    program: &Path,
+    bubblewrap: Option<&Path>,
+    place: &Path,
+) -> Result<Wrapper, String> {
+    if tier != Tier::Bubblewrap {
+        return Ok(Wrapper::default());
+    }
+    let bubblewrap = bubblewrap.ok_or("there is no program `bwrap` on PATH")?;
+    Ok(Wrapper {
+        program: bubblewrap.into(),
+        milton: program.into(),
+        reports: place.join("reports").into(),
+    })
 }
 
 /// Runs a trial command to its end.
@@ -75,6 +91,7 @@ fn wait_for<F: Future>(future: F) -> Result<F::Output, String> {
 /// A command in a checkout of its own, below a folder. Its program is visible to it.
 pub(super) fn trial(
     tier: Tier,
+    wrapper: Wrapper,
     place: &Path,
     program: &Path,
     arguments: &[String],
@@ -86,21 +103,24 @@ pub(super) fn trial(
         Ok(path)
     };
     let (checkout, stage) = (folder("checkout")?, folder("stage")?);
+    folder("reports")?;
+    let enclosure = Enclosure {
+        checkout: checkout.clone().into(),
+        layers: vec![stage.into(), checkout.clone().into()],
+        home: "/home/milton".into(),
+        support: folder("support")?.into(),
+        visible: vec![(program.into(), program.into())],
+        ..Enclosure::default()
+    };
     let confinement = match tier {
-        Tier::Full => Some(Confinement::Enclosed(Enclosure {
-            checkout: checkout.clone().into(),
-            layers: vec![stage.into(), checkout.clone().into()],
-            home: "/home/milton".into(),
-            support: folder("support")?.into(),
-            visible: vec![(program.into(), program.into())],
-            ..Enclosure::default()
-        })),
+        Tier::Full => Some(Confinement::Enclosed(enclosure)),
+        Tier::Bubblewrap => Some(Confinement::Wrapped(wrapper, enclosure)),
         Tier::Fallback => Some(Confinement::Restricted(Restriction {
             readable: view::system().into_iter().chain([program.into()]).collect(),
             writable: vec![checkout.clone().into(), "/dev/null".into()],
             ..Restriction::default()
         })),
-        Tier::Bubblewrap | Tier::None => None,
+        Tier::None => None,
     };
     Ok(CommandSpec {
         argv: std::iter::once("trial".to_owned())

@@ -18,8 +18,10 @@ use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 use crate::exec::processes::signal_descendants;
 use crate::exec::reports::bring_out;
 #[cfg(target_os = "linux")]
-use crate::exec::sandbox;
+use crate::exec::sandbox::{self, wrapped};
 use crate::exec::sandbox::{Confinement, Restriction};
+#[cfg(not(target_os = "linux"))]
+use crate::exec::sandbox::{Enclosure, Wrapper};
 use crate::exec::wire::{End, KILL, Reply, Request, TERMINATE};
 use crate::model::Traces;
 
@@ -58,9 +60,20 @@ fn serve() -> io::Result<()> {
         return answer(&mut control, &enclosed(&request, orders)?);
     }
     adopt_orphans()?;
-    let started = match &request.confinement {
-        Some(Confinement::Restricted(restriction)) => start_restricted(&request, restriction),
-        Some(Confinement::Enclosed(_)) | None => start(&request),
+    let (request, started) = match &request.confinement {
+        Some(Confinement::Wrapped(wrapper, enclosure)) => {
+            let outer = wrapped(&request, wrapper, enclosure)?;
+            let started = start(&outer);
+            (outer, started)
+        }
+        Some(Confinement::Restricted(restriction)) => {
+            let started = start_restricted(&request, restriction);
+            (request, started)
+        }
+        Some(Confinement::Enclosed(_)) | None => {
+            let started = start(&request);
+            (request, started)
+        }
     };
     let reply = match started {
         Ok(pid) => follow(pid, orders)?,
@@ -83,6 +96,11 @@ fn answer(control: &mut UnixStream, reply: &Reply) -> io::Result<()> {
 #[cfg(target_os = "linux")]
 fn enclosed(request: &Request, orders: BufReader<UnixStream>) -> io::Result<Reply> {
     sandbox::run(request, orders)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn wrapped(_: &Request, _: &Wrapper, _: &Enclosure) -> io::Result<Request> {
+    Err(io::Error::other(NEEDS_LINUX))
 }
 
 #[cfg(not(target_os = "linux"))]

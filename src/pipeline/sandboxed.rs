@@ -26,6 +26,9 @@ const FILES_OF_COMPILERS: u64 = 4 << 30;
 /// The view in name spaces of its own.
 pub struct NameSpaces {
     supervisor: Supervisor,
+    program: PathBuf,
+    /// Bubblewrap, when that makes the name spaces; and why milton does not.
+    bubblewrap: Option<(PathBuf, Vec<String>)>,
     environment: BTreeMap<OsString, OsString>,
 }
 
@@ -34,8 +37,19 @@ impl NameSpaces {
     /// from `environment`.
     pub fn new(program: PathBuf, environment: BTreeMap<OsString, OsString>) -> Self {
         Self {
-            supervisor: Supervisor::new(program),
+            supervisor: Supervisor::new(program.clone()),
+            program,
+            bubblewrap: None,
             environment,
+        }
+    }
+
+    /// The same, made by bubblewrap, with the reasons why milton does not make it.
+    #[must_use]
+    pub fn through(self, bubblewrap: PathBuf, because: Vec<String>) -> Self {
+        Self {
+            bubblewrap: Some((bubblewrap, because)),
+            ..self
         }
     }
 
@@ -70,15 +84,21 @@ impl Sandbox for NameSpaces {
             Some(git.stage(tree, &stage)?)
         };
         let hidden = staged.as_ref().map(hidden);
-        let view = exec::confined_view(&ConfinedRequest {
+        let bubblewrap = self.bubblewrap.as_ref();
+        let wrapped_by = bubblewrap.map(|(bubblewrap, _)| (&*self.program, &**bubblewrap));
+        let mut view = exec::confined_view(&ConfinedRequest {
             checkout: git.root(),
             stage,
             hidden: hidden.as_deref(),
             emptied: staged.as_ref().map_or(&[], |staged| &staged.secrets),
             environments: &environments,
             parent_env: &self.environment,
+            wrapped_by,
             scratch,
         })?;
+        if let Some((_, because)) = bubblewrap {
+            view.sandbox.gaps.extend(because.iter().cloned());
+        }
         Ok(PreparedView { view, place })
     }
 

@@ -2,7 +2,7 @@
 //! whole set-up once, or the one that the human asked for when he started milton.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -49,30 +49,43 @@ impl Tiers {
 
     fn choose(&self) -> Result<Box<dyn Sandbox>, String> {
         let mut reasons = Vec::new();
+        let search_path = self.environment.get(OsStr::new("PATH"));
+        let bubblewrap = exec::bubblewrap(search_path.map(OsString::as_os_str));
         let order = match self.wanted {
-            TierChoice::Strongest => vec![Tier::Full, Tier::Fallback],
+            TierChoice::Strongest => vec![Tier::Full, Tier::Bubblewrap, Tier::Fallback],
             TierChoice::Only(tier) => vec![tier],
         };
         for tier in order {
-            match exec::probe(tier, &self.program) {
-                Ok(()) => return Ok(self.of(tier, reasons)),
+            match exec::probe(tier, &self.program, bubblewrap.as_deref()) {
+                Ok(()) => return Ok(self.of(tier, bubblewrap, reasons)),
                 Err(reason) => reasons.push(format!("tier {}: {reason}", tier.as_str())),
             }
         }
         Err(reasons.join("; "))
     }
 
-    fn of(&self, tier: Tier, weaker_because: Vec<String>) -> Box<dyn Sandbox> {
+    fn of(
+        &self,
+        tier: Tier,
+        bubblewrap: Option<PathBuf>,
+        weaker_because: Vec<String>,
+    ) -> Box<dyn Sandbox> {
         let (program, environment) = (self.program.clone(), self.environment.clone());
-        match tier {
+        match (tier, bubblewrap) {
             #[cfg(target_os = "linux")]
-            Tier::Full => Box::new(NameSpaces::new(program, environment)),
+            (Tier::Full, _) => Box::new(NameSpaces::new(program, environment)),
+            #[cfg(target_os = "linux")]
+            (Tier::Bubblewrap, Some(bubblewrap)) => {
+                let sandbox = NameSpaces::new(program, environment);
+                Box::new(sandbox.through(bubblewrap, weaker_because))
+            }
+            (Tier::None, _) => Box::new(PrivateCheckout::open(program, environment)),
+            // Where there are no name spaces the probe has refused the stronger ones before.
             #[cfg(not(target_os = "linux"))]
-            Tier::Full => Box::new(PrivateCheckout::new(program, environment, weaker_because)),
-            Tier::Bubblewrap | Tier::Fallback => {
+            (Tier::Full, _) => Box::new(PrivateCheckout::new(program, environment, weaker_because)),
+            (Tier::Bubblewrap | Tier::Fallback, _) => {
                 Box::new(PrivateCheckout::new(program, environment, weaker_because))
             }
-            Tier::None => Box::new(PrivateCheckout::open(program, environment)),
         }
     }
 }

@@ -22,6 +22,12 @@ const OPEN_FILES: u64 = 65_536;
 
 /// Confines this thread; returns the descriptor on which its filter hands calls over.
 pub(super) fn confine(enclosure: &Enclosure) -> io::Result<OwnedFd> {
+    confine_inside(enclosure)?;
+    sys::install_listener(&filter::handed_over())
+}
+
+/// Confines this thread within a file system of its own.
+pub(super) fn confine_inside(enclosure: &Enclosure) -> io::Result<()> {
     limit(enclosure.limits)?;
     drop_capabilities()?;
     rustix::thread::set_no_new_privs(true)?;
@@ -35,8 +41,7 @@ pub(super) fn confine(enclosure: &Enclosure) -> io::Result<OwnedFd> {
         REPORTS_INSIDE.into(),
     ];
     restrict_files(&["/".into()], &writable)?;
-    filter::install()?;
-    sys::install_listener(&filter::handed_over())
+    filter::install()
 }
 
 /// Confines this thread within the machine's own file system.
@@ -80,7 +85,7 @@ fn drop_capabilities() -> io::Result<()> {
         // A kernel that does not know a capability has nothing to drop.
         rustix::thread::remove_capability_from_bounding_set(capability).ok();
     }
-    rustix::thread::clear_ambient_capability_set()?;
+    rustix::thread::clear_ambient_capability_set().ok();
     let none = CapabilitySet::empty();
     rustix::thread::set_capabilities(
         None,

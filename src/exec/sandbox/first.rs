@@ -47,7 +47,7 @@ fn serve() -> io::Result<()> {
     let request: Request = serde_json::from_slice(&line)?;
     let reply = match &request.confinement {
         Some(Confinement::Enclosed(enclosure)) => run(&request, enclosure, orders)?,
-        Some(Confinement::Restricted(_)) | None => {
+        Some(Confinement::Wrapped(..) | Confinement::Restricted(_)) | None => {
             not_started("the request describes no sandbox".to_owned())
         }
     };

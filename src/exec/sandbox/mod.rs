@@ -12,6 +12,8 @@
 //! capabilities, Landlock and seccomp on the thread that starts the command.
 
 #[cfg(target_os = "linux")]
+mod bubblewrap;
+#[cfg(target_os = "linux")]
 mod confine;
 #[cfg(target_os = "linux")]
 mod filter;
@@ -34,6 +36,10 @@ use std::ffi::OsString;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(target_os = "linux")]
+pub use bubblewrap::bubblewrap;
+#[cfg(target_os = "linux")]
+pub(super) use bubblewrap::{inner, wrapped};
 #[cfg(target_os = "linux")]
 pub(super) use confine::restrict;
 #[cfg(target_os = "linux")]
@@ -112,6 +118,8 @@ pub(super) const SYSTEM: [&str; 11] = [
 pub enum Confinement {
     /// In name spaces and a file system of its own.
     Enclosed(Enclosure),
+    /// The same, made by bubblewrap.
+    Wrapped(Wrapper, Enclosure),
     /// In the machine's own file system, with what Landlock and seccomp take away.
     Restricted(Restriction),
 }
@@ -120,7 +128,7 @@ impl Confinement {
     /// How much a command may use.
     pub fn limits(&self) -> Limits {
         match self {
-            Self::Enclosed(enclosure) => enclosure.limits,
+            Self::Enclosed(enclosure) | Self::Wrapped(_, enclosure) => enclosure.limits,
             Self::Restricted(restriction) => restriction.limits,
         }
     }
@@ -128,10 +136,21 @@ impl Confinement {
     /// The same, to be changed.
     pub fn limits_mut(&mut self) -> &mut Limits {
         match self {
-            Self::Enclosed(enclosure) => &mut enclosure.limits,
+            Self::Enclosed(enclosure) | Self::Wrapped(_, enclosure) => &mut enclosure.limits,
             Self::Restricted(restriction) => &mut restriction.limits,
         }
     }
+}
+
+/// Bubblewrap and what it needs beside the enclosure. Absolute paths.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wrapper {
+    /// The program `bwrap`.
+    pub program: OsString,
+    /// Milton's own program.
+    pub milton: OsString,
+    /// The folder that is writable as [`REPORTS_INSIDE`].
+    pub reports: OsString,
 }
 
 /// What a restricted command may read and write; nothing else is open to it. Absolute paths.
