@@ -331,7 +331,7 @@ fn sandbox(app: &App, compact: bool) -> Option<Row> {
         Tier::Full | Tier::Bubblewrap | Tier::Fallback => {
             row.put(Role::Warn, format!("[!] {} reduced", sandbox.tier.as_str()))
         }
-        Tier::None => row.put(Role::Dim, "[--] none"),
+        Tier::None => row.put(Role::Alarm, "[!!] none: not isolated"),
     })
 }
 
