@@ -111,6 +111,7 @@ fn policy_finding(settings: &Settings) -> Finding {
                 path: path.clone(),
                 text,
             }),
+        user_file: human.user_file,
         overrides: human.overrides,
     };
     match crate::policy::Policy::load(sources) {

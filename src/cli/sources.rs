@@ -59,8 +59,10 @@ pub(super) fn human_policy(settings: &Settings) -> Result<HumanPolicy, Failure> 
         .user_policy
         .as_ref()
         .map(|file| (file.path.display().to_string(), file.text.clone()));
+    let user_file = Settings::user_policy_path().map(|path| path.display().to_string());
     Ok(HumanPolicy {
         file,
+        user_file: user_file.unwrap_or_default(),
         overrides: settings.overrides()?.clone(),
     })
 }

@@ -70,6 +70,8 @@ pub struct Ports {
 pub struct HumanPolicy {
     /// The path and text of the user's policy file.
     pub file: Option<(String, String)>,
+    /// Where that file is, or would be.
+    pub user_file: String,
     /// The overrides of the start environment.
     pub overrides: Overrides,
 }

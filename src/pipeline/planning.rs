@@ -152,6 +152,7 @@ pub fn load_policy(
             path: path.clone(),
             text,
         }),
+        user_file: human.user_file.clone(),
         overrides: human.overrides.clone(),
     };
     Ok(Policy::load(sources))

@@ -12,18 +12,38 @@ pub(super) struct Protected {
     pub(super) name: String,
     /// `embedded`, `.milton/policy.toml at …`, a path, or `run` for the base and the remote's HEAD.
     pub(super) source: String,
+    /// The rule that says so, and why.
+    pub(super) rule: String,
+    pub(super) why: String,
+}
+
+/// The rule of the base branch and of the remote's HEAD.
+pub(super) const OF_THE_RUN: &str = "branch.protected";
+
+/// What protects a branch, whatever its spelling.
+pub(super) fn protection<'a>(branch: &str, protected: &'a [Protected]) -> Option<&'a Protected> {
+    let names = names_of(branch);
+    protected.iter().find(|p| is_same_or_child(&names, &p.name))
 }
 
 /// Judges a full branch name; `protected` is everything that is protected now.
 pub(super) fn judge(branch: &str, protected: &[Protected]) -> Result<WorkBranch, Vec<Violation>> {
     let mut violations = Vec::new();
-    if let Some(hit) = protected.iter().find(|p| is_same_or_child(branch, &p.name)) {
+    if let Some(hit) = protection(branch, protected) {
+        let rule = if hit.rule == OF_THE_RUN {
+            String::new()
+        } else {
+            format!(" (rule {}: {})", hit.rule, hit.why)
+        };
         violations.push(Violation {
             source: hit.source.clone(),
             ..broken(
                 "branch.protected",
                 branch,
-                format!("{} is protected; milton never operates on it", hit.name),
+                format!(
+                    "{} is protected; milton never operates on it{rule}",
+                    hit.name
+                ),
                 "use a branch of the form self-upgrade/<topic>",
             )
         });
@@ -71,32 +91,63 @@ fn not_a_work_branch(branch: &str) -> Violation {
     broken("branch.slug", branch, detail, remedy)
 }
 
-/// Whether a branch is the protected one, or a child of it, under any spelling of a local or remote
-/// branch.
-fn is_same_or_child(branch: &str, protected: &str) -> bool {
-    let branch = plain_name(branch);
-    let protected = plain_name(protected);
+/// Whether a branch is the protected one, or a child of it, under any spelling: a full ref, a branch
+/// of a remote, either side of a refspec, an entry of a reflog, a path with dot segments.
+fn is_same_or_child(names: &[String], protected: &str) -> bool {
+    let protected = fold::fold(protected.trim());
+    let protected = without_prefixes(&protected);
     if protected.is_empty() {
         return false;
     }
-    if branch == protected {
-        return true;
-    }
     // A base that is itself a work branch protects itself, not the whole name space.
-    !format!("{protected}/").starts_with("self-upgrade/")
-        && branch.starts_with(&format!("{protected}/"))
+    let has_children = !format!("{protected}/").starts_with("self-upgrade/");
+    names.iter().any(|name| {
+        name == protected || (has_children && name.starts_with(&format!("{protected}/")))
+    })
 }
 
-fn plain_name(branch: &str) -> String {
+/// Every plain name that a reader or git could take the text for.
+fn names_of(branch: &str) -> Vec<String> {
     let folded = fold::fold(branch.trim());
-    let mut name = folded.trim().trim_matches('/');
-    for prefix in ["refs/", "heads/", "remotes/"] {
-        name = name.strip_prefix(prefix).unwrap_or(name);
+    let mut names = Vec::new();
+    for side in folded.split(':').chain([folded.as_str()]) {
+        let revision = side.find("@{").into_iter().chain(side.find(['~', '^']));
+        let plain = side.get(..revision.min().unwrap_or(side.len()));
+        let resolved = resolved(plain.unwrap_or(side).trim().trim_start_matches('+'));
+        let name = without_prefixes(&resolved);
+        // `remotes/<any>/main`; a bare `x/main` is a branch of its own.
+        if let Some((_, name)) = name
+            .strip_prefix("remotes/")
+            .and_then(|n| n.split_once('/'))
+        {
+            names.push(name.to_owned());
+        }
+        let remote = ["origin/", "upstream/"];
+        let name = remote
+            .iter()
+            .find_map(|r| name.strip_prefix(r))
+            .unwrap_or(name);
+        names.push(name.to_owned());
     }
-    for remote in ["origin/", "upstream/"] {
-        name = name.strip_prefix(remote).unwrap_or(name);
+    names
+}
+
+/// Without empty and dot components, `..` carried out.
+fn resolved(name: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in name.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
     }
-    name.trim_start_matches(['+', '/']).to_owned()
+    parts.join("/")
+}
+
+fn without_prefixes(name: &str) -> &str {
+    let name = name.strip_prefix("refs/").unwrap_or(name);
+    name.strip_prefix("heads/").unwrap_or(name)
 }
 
 #[cfg(test)]
@@ -109,6 +160,8 @@ mod tests {
             .map(|name| Protected {
                 name: (*name).to_owned(),
                 source: "embedded".to_owned(),
+                rule: OF_THE_RUN.to_owned(),
+                why: String::new(),
             })
             .collect();
         judge(branch, &protected)
@@ -142,6 +195,16 @@ mod tests {
             "main/x",
             "+main",
             "release/1.0",
+            "refs//heads//main",
+            "./main",
+            "self-upgrade/../main",
+            "HEAD:main",
+            "self-upgrade/x:refs/heads/main",
+            "main@{1}",
+            "main~1",
+            "main^",
+            "refs/remotes/fork/main",
+            "remotes/fork/main",
         ] {
             assert!(
                 rules(branch).contains(&"branch.protected".to_owned()),
@@ -180,6 +243,8 @@ mod tests {
         let base = [Protected {
             name: "self-upgrade/a".to_owned(),
             source: "run".to_owned(),
+            rule: OF_THE_RUN.to_owned(),
+            why: String::new(),
         }];
         assert!(judge("self-upgrade/a", &base).is_err());
         assert!(judge("self-upgrade/b", &base).is_ok());

@@ -30,6 +30,7 @@ enum Quote {
 
 fn refuse_shell_syntax(text: &str) -> Result<(), String> {
     let mut quote = Quote::None;
+    let mut previous = ' ';
     for c in text.chars() {
         if c.is_control() {
             return Err(format!(
@@ -42,7 +43,7 @@ fn refuse_shell_syntax(text: &str) -> Result<(), String> {
             (Quote::None, '"') => Quote::Double,
             (Quote::Single, '\'') | (Quote::Double, '"') => Quote::None,
             (Quote::None, c) => {
-                refuse_bare(c)?;
+                refuse_bare(c, previous)?;
                 Quote::None
             }
             (Quote::Double, '$' | '`' | '\\' | '!') => {
@@ -52,6 +53,7 @@ fn refuse_shell_syntax(text: &str) -> Result<(), String> {
             }
             (same, _) => same,
         };
+        previous = c;
     }
     if quote == Quote::None {
         Ok(())
@@ -60,7 +62,11 @@ fn refuse_shell_syntax(text: &str) -> Result<(), String> {
     }
 }
 
-fn refuse_bare(c: char) -> Result<(), String> {
+/// Refuses a character that some shell acts on; `~`, `^` and `=` are plain inside a word (`HEAD~1`,
+/// `HEAD^`, `--tb=short`).
+fn refuse_bare(c: char, previous: char) -> Result<(), String> {
+    let first = previous == ' ';
+    let home = c == '~' && (first || matches!(previous, '=' | ':'));
     let syntax = matches!(
         c,
         ';' | '&'
@@ -75,14 +81,13 @@ fn refuse_bare(c: char) -> Result<(), String> {
             | '}'
             | '*'
             | '?'
-            | '~'
             | '#'
             | '!'
             | '\\'
             | '['
             | ']'
-            | '^'
-    );
+    ) || home
+        || (first && matches!(c, '=' | '^'));
     if syntax {
         return Err(format!(
             "holds the shell syntax {c:?} outside quotes; milton has no shell"
@@ -121,6 +126,14 @@ mod tests {
     }
 
     #[test]
+    fn a_revision_needs_no_quotes() {
+        assert_eq!(
+            split("git diff --stat=x HEAD~1 HEAD^").unwrap(),
+            ["git", "diff", "--stat=x", "HEAD~1", "HEAD^"]
+        );
+    }
+
+    #[test]
     fn anything_that_needs_a_shell_is_refused() {
         for text in [
             "a; b",
@@ -150,6 +163,10 @@ mod tests {
             "a \"\\x\"",
             "PATH=./evil git status",
             "a\u{200b}b",
+            "a ~x",
+            "a --x=~/y",
+            "=a",
+            "^a^b",
         ] {
             assert!(split(text).is_err(), "{text:?}");
         }

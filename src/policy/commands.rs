@@ -15,6 +15,7 @@ use crate::policy::source::{ArgumentKind, CommandText, ValueKind};
 /// One allowed command.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct CommandRule {
+    pub(super) id: String,
     pub(super) argv: Vec<String>,
     pub(super) why: String,
     options: Vec<String>,
@@ -34,10 +35,18 @@ pub(super) struct CommandRule {
 pub(super) struct ForbiddenCommand {
     pub(super) argv: Vec<String>,
     pub(super) source: String,
+    /// The rule that says so, and why.
+    pub(super) rule: String,
+    pub(super) why: String,
 }
 
-/// Whether a path may be changed: what `git add` needs to know.
-pub(super) type PathJudge<'a> = &'a dyn Fn(&str) -> Vec<Violation>;
+/// What the arguments of a command may name.
+pub(super) trait PathJudge {
+    /// Why a proposal may not change the path: what `git add` needs to know.
+    fn change(&self, path: &str) -> Option<String>;
+    /// Why a command may not even read the path: it may hold secrets.
+    fn read(&self, path: &str) -> Option<String>;
+}
 
 /// All allowed commands.
 #[derive(Clone, Debug)]
@@ -58,6 +67,7 @@ impl AllowList {
                 return Err(Error::self_test(origin, "command", "argv is empty"));
             }
             let mut rule = CommandRule {
+                id: text.id,
                 argv: text.argv,
                 why: text.why,
                 options: text.options,
@@ -84,12 +94,11 @@ impl AllowList {
     }
 
     /// Runs the tests that the rules carry.
-    pub(super) fn self_test(&self, origin: &str, paths: PathJudge<'_>) -> Result<(), Error> {
+    pub(super) fn self_test(&self, origin: &str, paths: &dyn PathJudge) -> Result<(), Error> {
         for rule in &self.rules {
-            let name = rule.argv.join(" ");
             crate::policy::paths::check(
                 origin,
-                &name,
+                &rule.id,
                 &rule.must_match,
                 &rule.must_not_match,
                 |line| {
@@ -111,7 +120,7 @@ impl AllowList {
         &self,
         argv: &[String],
         origin: CommandOrigin,
-        paths: PathJudge<'_>,
+        paths: &dyn PathJudge,
     ) -> Result<&CommandRule, String> {
         let Some(program) = argv.first() else {
             return Err("is empty".to_owned());
@@ -125,6 +134,13 @@ impl AllowList {
         let unseen = |c: char| c.is_control() || crate::policy::fold::is_invisible(c);
         if argv.iter().any(|argument| argument.contains(unseen)) {
             return Err("an argument holds a character that a reader does not see".to_owned());
+        }
+        // A reader takes `−q` for an option, and the program takes it for a file.
+        let dash = |argument: &&String| {
+            !argument.starts_with('-') && crate::policy::fold::fold(argument).starts_with('-')
+        };
+        if let Some(disguised) = argv.iter().find(dash) {
+            return Err(format!("{disguised:?} looks like an option and is none"));
         }
         let program = plain_program(program, origin);
         let mut reason: Option<(usize, String)> = None;
@@ -176,7 +192,7 @@ impl CommandRule {
         (head == words).then_some(rest)
     }
 
-    fn accept(&self, rest: &[String], paths: PathJudge<'_>) -> Result<(), String> {
+    fn accept(&self, rest: &[String], paths: &dyn PathJudge) -> Result<(), String> {
         let mut positional = 0;
         let mut only_paths = false;
         let mut seen: Vec<&str> = Vec::new();
@@ -192,7 +208,7 @@ impl CommandRule {
             } else if argument.starts_with('-') {
                 seen.push(self.accept_value(argument, &mut arguments)?);
             } else {
-                self.accept_positional(argument, paths)?;
+                self.accept_positional(argument, positional, paths)?;
                 positional += 1;
             }
         }
@@ -226,6 +242,7 @@ impl CommandRule {
             ArgumentKind::Files => accepted.push("<files that may be changed>".to_owned()),
             ArgumentKind::Tests => accepted.push("<test files, with ::selectors>".to_owned()),
             ArgumentKind::Revisions => accepted.push("<revisions>".to_owned()),
+            ArgumentKind::Search => accepted.push("<text> <paths in the repository>".to_owned()),
             ArgumentKind::WorkBranch => accepted.push("self-upgrade/<topic>".to_owned()),
         }
         accepted
@@ -237,7 +254,8 @@ impl CommandRule {
             ArgumentKind::Paths
             | ArgumentKind::Files
             | ArgumentKind::Tests
-            | ArgumentKind::Revisions => true,
+            | ArgumentKind::Revisions
+            | ArgumentKind::Search => true,
         }
     }
 
@@ -278,16 +296,32 @@ impl CommandRule {
         }
     }
 
-    fn accept_positional(&self, argument: &str, paths: PathJudge<'_>) -> Result<(), String> {
+    fn accept_positional(
+        &self,
+        argument: &str,
+        index: usize,
+        paths: &dyn PathJudge,
+    ) -> Result<(), String> {
         match self.arguments {
             ArgumentKind::None => Err(format!("takes no argument such as {argument:?}")),
             ArgumentKind::Text => Ok(()),
-            ArgumentKind::Paths | ArgumentKind::Files => self.accept_path(argument, paths),
+            // The first is the text to search for.
+            ArgumentKind::Search if index == 0 => Ok(()),
+            ArgumentKind::Paths | ArgumentKind::Files | ArgumentKind::Search => {
+                self.accept_path(argument, paths)
+            }
             ArgumentKind::Tests => {
                 let path = argument.split("::").next().unwrap_or(argument);
                 self.accept_path(path, paths)
             }
-            ArgumentKind::Revisions => accept_revision(argument),
+            ArgumentKind::Revisions => {
+                accept_revision(argument)?;
+                // `HEAD:path` prints a file.
+                match argument.split_once(':') {
+                    Some((_, path)) => self.accept_path(path, paths),
+                    None => readable(argument, paths),
+                }
+            }
             ArgumentKind::WorkBranch => match branch::judge(argument, &[]) {
                 Ok(_) => Ok(()),
                 Err(_) => Err(format!("{argument:?} is not self-upgrade/<topic>")),
@@ -295,7 +329,11 @@ impl CommandRule {
         }
     }
 
-    fn accept_path(&self, path: &str, paths: PathJudge<'_>) -> Result<(), String> {
+    fn accept_path(&self, path: &str, paths: &dyn PathJudge) -> Result<(), String> {
+        if path.starts_with('-') {
+            // pytest reads `-p evil` even behind `--`.
+            return Err(format!("{path:?} looks like an option, not like a path"));
+        }
         let drive = path.as_bytes().get(1) == Some(&b':');
         if path.is_empty() || path.starts_with(['/', '~', '@', ':', '\\']) || drive {
             return Err(format!("{path:?} is not a path inside the repository"));
@@ -304,12 +342,19 @@ impl CommandRule {
             return Err(format!("{path:?} can leave the repository"));
         }
         if self.arguments == ArgumentKind::Files {
-            let violations = paths(path);
-            if let Some(first) = violations.first() {
-                return Err(format!("{path:?} {} ({})", first.detail, first.rule));
-            }
+            return match paths.change(path) {
+                Some(why) => Err(format!("{path:?} {why}")),
+                None => Ok(()),
+            };
         }
-        Ok(())
+        readable(path, paths)
+    }
+}
+
+fn readable(path: &str, paths: &dyn PathJudge) -> Result<(), String> {
+    match paths.read(path) {
+        Some(why) => Err(format!("{path:?} may hold secrets: it {why}")),
+        None => Ok(()),
     }
 }
 

@@ -17,8 +17,8 @@ pub enum Error {
         /// What is wrong.
         message: String,
     },
-    /// A rule fails its own `must_match` or `must_not_match`.
-    #[error("{origin}: rule {rule:?} fails its own test: {message}")]
+    /// A rule fails its own `must_match` or `must_not_match`, or has no id of its own.
+    #[error("{origin}: rule {rule:?} fails its own examples: {message}")]
     SelfTest {
         /// Which source.
         origin: String,

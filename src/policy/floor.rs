@@ -3,13 +3,16 @@
 use std::sync::{Arc, LazyLock};
 
 use crate::model::Violation;
-use crate::policy::commands::AllowList;
+use crate::policy::branch::{self, Protected};
+use crate::policy::commands::{AllowList, PathJudge};
 use crate::policy::error::Error;
 use crate::policy::hygiene;
+use crate::policy::limits::{Limit, Limits};
+use crate::policy::never;
 use crate::policy::paths::{Lifted, PathRule, Patterns, Subject, check};
 use crate::policy::risks::{RiskRule, TestRules};
 use crate::policy::secrets::Scanner;
-use crate::policy::source::{self, FloorLimits, FloorText, NeverText};
+use crate::policy::source::{self, FloorBranches, FloorText, LimitText, NeverText};
 
 /// The name of the floor as a source.
 pub(super) const EMBEDDED: &str = "embedded";
@@ -21,14 +24,15 @@ pub(super) struct Floor {
     pub(super) version: String,
     pub(super) updated: String,
     pub(super) next_review: String,
-    pub(super) limits: FloorLimits,
+    pub(super) limits: Limits,
+    pub(super) limit_rules: Vec<LimitText>,
     pub(super) paths: Vec<PathRule>,
-    pub(super) branches_why: String,
-    pub(super) protect: Vec<String>,
+    pub(super) protected: Vec<Protected>,
     pub(super) commands: AllowList,
     pub(super) never: NeverText,
     pub(super) risks: Vec<RiskRule>,
     pub(super) compose: Patterns,
+    pub(super) compose_why: String,
     pub(super) tests: TestRules,
     pub(super) secrets: Scanner,
     /// The two texts, for the digest.
@@ -79,15 +83,17 @@ impl Floor {
             .collect::<Result<_, _>>()?;
         let compose = Patterns::compile(EMBEDDED, policy, &parsed.compose.patterns)?;
         let (hit, miss) = (&parsed.compose.must_match, &parsed.compose.must_not_match);
-        check(EMBEDDED, "compose", hit, miss, |path| compose.matches(path))?;
+        let name = format!("{} (compose files)", parsed.compose.id);
+        check(EMBEDDED, &name, hit, miss, |path| compose.matches(path))?;
+        check_never(&parsed.never)?;
         let floor = Self {
             version: parsed.version,
             updated: parsed.updated,
             next_review: parsed.next_review,
-            limits: parsed.limits,
+            limits: limits_of(&parsed.limit)?,
+            limit_rules: parsed.limit,
             paths,
-            branches_why: parsed.branches.why,
-            protect: parsed.branches.protect,
+            protected: protected_of(parsed.branches)?,
             commands: AllowList::compile(EMBEDDED, parsed.command)?,
             never: parsed.never,
             risks: parsed
@@ -96,23 +102,20 @@ impl Floor {
                 .map(|rule| RiskRule::compile(EMBEDDED, policy, rule))
                 .collect::<Result<_, _>>()?,
             compose,
+            compose_why: parsed.compose.why,
             tests: TestRules::compile(EMBEDDED, policy, parsed.tests)?,
             secrets: scanner()?,
             texts: [policy, secrets],
         };
-        floor
-            .commands
-            .self_test(EMBEDDED, &|path| floor.judge_name(path, &[]))?;
+        floor.commands.self_test(EMBEDDED, &floor)?;
         Ok(floor)
     }
 
-    /// The name rules of the floor alone, with the additions of other sources.
-    fn judge_name(&self, path: &str, extra: &[PathRule]) -> Vec<Violation> {
-        let lifted = Lifted {
-            exceptions: &[],
-            policy_edits: false,
-        };
-        self.judge_name_lifted(path, extra, lifted)
+    /// Why no command may name the path: a rule about secrets holds for it.
+    pub(super) fn may_hold_secrets(&self, path: &str) -> Option<String> {
+        let subject = Subject::new(path);
+        let mut rules = self.paths.iter().filter(|rule| rule.holds_secrets);
+        rules.find_map(|rule| Some(rule.hit(&subject)?.detail))
     }
 
     /// Every name rule and the hygiene of the path.
@@ -132,6 +135,87 @@ impl Floor {
     }
 }
 
+impl PathJudge for Floor {
+    fn change(&self, path: &str) -> Option<String> {
+        let violations = self.judge_name_lifted(path, &[], Lifted::nothing());
+        let first = violations.into_iter().next()?;
+        Some(format!("{} ({})", first.detail, first.rule))
+    }
+
+    fn read(&self, path: &str) -> Option<String> {
+        self.may_hold_secrets(path)
+    }
+}
+
+/// The numbers, each checked against its own examples; every one has to be there, once.
+fn limits_of(texts: &[LimitText]) -> Result<Limits, Error> {
+    use source::LimitName;
+    for text in texts {
+        let name = format!("{} ({})", text.id, text.what);
+        let fails = |message: String| Err(Error::self_test(EMBEDDED, &name, message));
+        if let Some(missed) = text.must_match.iter().find(|n| **n <= text.value) {
+            return fails(format!(
+                "{} does not refuse {missed} of its must_match",
+                text.value
+            ));
+        }
+        if let Some(extra) = text.must_not_match.iter().find(|n| **n > text.value) {
+            return fails(format!(
+                "{} refuses {extra} of its must_not_match",
+                text.value
+            ));
+        }
+    }
+    let limit = |name: LimitName| {
+        let mut of_name = texts.iter().filter(|text| text.name == name);
+        match (of_name.next(), of_name.next()) {
+            (Some(text), None) => Ok(Limit::embedded(text.value)),
+            (None, _) | (_, Some(_)) => Err(Error::self_test(
+                EMBEDDED,
+                "limit",
+                format!("{name:?} is not there exactly once"),
+            )),
+        }
+    };
+    Ok(Limits {
+        files: limit(LimitName::MaxFiles)?,
+        lines: limit(LimitName::MaxLines)?,
+        timeout_seconds: limit(LimitName::TimeoutSeconds)?,
+        line_length: limit(LimitName::MaxLineLength)?,
+        file_bytes: limit(LimitName::MaxFileBytes)?,
+        total_bytes: limit(LimitName::MaxTotalBytes)?,
+        depth: limit(LimitName::MaxDepth)?,
+    })
+}
+
+fn protected_of(text: FloorBranches) -> Result<Vec<Protected>, Error> {
+    let named = text.protect.into_iter().map(|name| Protected {
+        name,
+        source: EMBEDDED.to_owned(),
+        rule: text.id.clone(),
+        why: text.why.clone(),
+    });
+    let protected: Vec<_> = named.collect();
+    check(
+        EMBEDDED,
+        &text.id,
+        &text.must_match,
+        &text.must_not_match,
+        |name| branch::protection(name, &protected).is_some(),
+    )?;
+    Ok(protected)
+}
+
+fn check_never(rules: &NeverText) -> Result<(), Error> {
+    check(
+        EMBEDDED,
+        &rules.id,
+        &rules.must_match,
+        &rules.must_not_match,
+        |line| never::refuse(rules, &shlex::split(line).unwrap_or_default()).is_some(),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,8 +233,23 @@ mod tests {
         assert_ne!(weakened, POLICY);
         let error = Floor::compile(String::leak(weakened), SECRETS).unwrap_err();
         assert!(matches!(error, Error::SelfTest { .. }), "{error}");
-        let broken = POLICY.replace("max_files = 10", "max_filez = 10");
-        assert!(Floor::compile(String::leak(broken), SECRETS).is_err());
+        assert!(error.to_string().contains("\".npmrc\""), "{error}");
+        for (right, wrong) in [
+            ("name = \"max_files\"", "name = \"max_filez\""),
+            ("value = 400", "value = 4000"),
+            ("protect = [\"main\", ", "protect = ["),
+            ("programs = [\"gh\", ", "programs = ["),
+            ("**/docker-compose*.yml", "**/docker-compose.yaml"),
+            ("\"**/conftest.py\", ", ""),
+            ("id = \"command.git-status\"\n", ""),
+        ] {
+            let broken = POLICY.replacen(right, wrong, 1);
+            assert_ne!(broken, POLICY, "{right}");
+            assert!(
+                Floor::compile(String::leak(broken), SECRETS).is_err(),
+                "{wrong}"
+            );
+        }
         let loosened = POLICY.replace("\"--stat\", \"--numstat\"", "\"--stat\", \"--ext-diff\"");
         assert_ne!(loosened, POLICY);
         assert!(Floor::compile(String::leak(loosened), SECRETS).is_err());

@@ -65,7 +65,12 @@ pub(super) fn is_invisible(c: char) -> bool {
 
 fn fold_text(text: &str, preference: Preference) -> String {
     let mut folded = String::with_capacity(text.len());
-    for c in text.nfkc() {
+    for c in text.nfkc().map(full_size) {
+        // An i with a second dot (`\u{130}` in lower case, or a combining dot) looks like an i.
+        let c = if c == '\u{130}' { 'i' } else { c };
+        if c == '\u{307}' && folded.ends_with(['i', 'j']) {
+            continue;
+        }
         if c.is_ascii() && !c.is_ascii_control() {
             folded.push(c.to_ascii_lowercase());
         } else if !c.is_control() && !is_invisible(c) {
@@ -73,6 +78,18 @@ fn fold_text(text: &str, preference: Preference) -> String {
         }
     }
     folded
+}
+
+/// The capital that a small capital of phonetic writing is drawn from (`\u{262}it`); no table of
+/// look-alikes has them all.
+fn full_size(c: char) -> char {
+    const SMALL: &str = "ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ";
+    const LARGE: &str = "abcdefghijklmnoprstuvwyz";
+    if c.is_ascii() {
+        return c;
+    }
+    let at = SMALL.chars().position(|small| small == c);
+    at.and_then(|at| LARGE.chars().nth(at)).unwrap_or(c)
 }
 
 /// Pushes the ASCII text that `c` looks like, or `c` in lower case.
@@ -144,6 +161,7 @@ mod tests {
             ".e\u{7}nv",
             "\u{2024}env",
             ".//.env",
+            ".\u{1d07}\u{274}\u{1d20}",
         ] {
             let all = spellings(disguise);
             assert!(all.iter().any(|s| s == ".env"), "{disguise:?}: {all:?}");
@@ -159,6 +177,10 @@ mod tests {
             ("\u{0422}oken", "token"),
             ("\u{0442}oken", "token"),
             (".git\u{2044}config", ".git/config"),
+            (".G\u{130}T/config", ".git/config"),
+            (".gi\u{307}t/config", ".git/config"),
+            (".\u{262}it/config", ".git/config"),
+            ("ma\u{131}n", "main"),
         ] {
             let all = spellings(disguise);
             assert!(all.iter().any(|s| s == name), "{disguise:?}: {all:?}");

@@ -131,12 +131,46 @@ fn component_problems(part: &str, is_whole_empty: bool, note: &mut impl FnMut(St
     if part.ends_with('.') && !matches!(part, "." | "..") {
         note("a component ends with `.`, which Windows drops".to_owned());
     }
+    if is_device(part) {
+        note(format!("{part:?} names a device on Windows"));
+    }
+    if is_short_name(part) {
+        note(format!(
+            "{part:?} is a short name on Windows, and stands for another file"
+        ));
+    }
     if part.len() > MAX_COMPONENT {
         note(format!(
             "a component is {} bytes long; at most {MAX_COMPONENT}",
             part.len()
         ));
     }
+}
+
+/// `con`, `aux.py`, `COM1`, `lpt¹.txt`: whatever the extension, Windows opens the device.
+fn is_device(part: &str) -> bool {
+    let stem = part.split('.').next().unwrap_or(part).trim_end();
+    let stem = stem.to_lowercase();
+    let numbered = ["com", "lpt"].iter().any(|device| {
+        stem.strip_prefix(device).is_some_and(|n| {
+            matches!(n, "¹" | "²" | "³") || (n.len() == 1 && n.parse().is_ok_and(|n: u8| n > 0))
+        })
+    });
+    numbered
+        || matches!(
+            stem.as_str(),
+            "con" | "prn" | "aux" | "nul" | "conin$" | "conout$"
+        )
+}
+
+/// `GIT~1`, `PROGRA~2.TXT`: at most six characters, a tilde, a digit, and a short extension.
+fn is_short_name(part: &str) -> bool {
+    let (stem, extension) = part.split_once('.').unwrap_or((part, ""));
+    let Some((head, number)) = stem.rsplit_once('~') else {
+        return false;
+    };
+    let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+    digits && !head.is_empty() && stem.chars().count() <= 8 && extension.chars().count() <= 3
 }
 
 #[cfg(test)]
@@ -156,6 +190,10 @@ mod tests {
             "pages/[id].tsx",
             "a+b=c@d,e#f%g",
             ".hidden/file~",
+            "console.py",
+            "com10/auxiliary.c",
+            "notes~draft.md",
+            "long-backup-name~2",
             "a-b/--c".trim_end_matches("/--c"),
         ] {
             assert!(judge(good).is_empty(), "{good:?}: {:?}", judge(good));
@@ -190,6 +228,12 @@ mod tests {
             "./a",
             "a\u{2028}b",
             "a\u{e0041}",
+            "con",
+            "src/AUX.py",
+            "a/com1/b",
+            "lpt\u{b9}.txt",
+            "GIT~1",
+            "a/PROGRA~2.TXT",
         ] {
             assert!(
                 rules(bad).contains(&"path.characters".to_owned()),

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::model::{ChangeSet, FileChange, FileState, Violation};
 use crate::policy::finding::broken;
 use crate::policy::lines;
+use crate::policy::source::LimitName;
 
 /// A number and who set it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -51,6 +52,19 @@ pub(super) struct Limits {
 }
 
 impl Limits {
+    /// The limit of a name.
+    pub(super) fn named(&self, name: LimitName) -> &Limit {
+        match name {
+            LimitName::MaxFiles => &self.files,
+            LimitName::MaxLines => &self.lines,
+            LimitName::TimeoutSeconds => &self.timeout_seconds,
+            LimitName::MaxLineLength => &self.line_length,
+            LimitName::MaxFileBytes => &self.file_bytes,
+            LimitName::MaxTotalBytes => &self.total_bytes,
+            LimitName::MaxDepth => &self.depth,
+        }
+    }
+
     /// Judges the size of a change.
     pub(super) fn judge(&self, changes: &ChangeSet) -> Vec<Violation> {
         let mut violations = Vec::new();
@@ -165,8 +179,14 @@ pub(super) fn changed_lines(file: &FileChange) -> u64 {
     let declared = file.lines.added.saturating_add(file.lines.removed);
     let after = file.after.as_ref().map_or(&[][..], |state| state.bytes());
     let before = file.before.as_ref().map_or(&[][..], |state| state.bytes());
-    let seen = lines::only_in(after, before).len() + lines::only_in(before, after).len();
-    declared.max(seen as u64)
+    let seen = |only: &[lines::Line<'_>]| -> usize {
+        only.iter()
+            .map(|line| 1 + lines::inner_ends(line.text))
+            .sum()
+    };
+    let added = seen(&lines::only_in(after, before));
+    let removed = seen(&lines::only_in(before, after));
+    declared.max((added + removed) as u64)
 }
 
 fn new_size(file: &FileChange) -> u64 {
@@ -232,6 +252,14 @@ mod tests {
         assert!(rules(vec![file("a", &"x\n".repeat(400))]).is_empty());
         assert_eq!(rules(vec![file("a", &"x\n".repeat(401))]), ["limits.lines"]);
         assert_eq!(rules(vec![file("a", &"x\r".repeat(401))]), ["limits.lines"]);
+        // To an editor these end a line too; the last of them has nothing behind it.
+        for end in ["\u{b}", "\u{c}", "\u{85}", "\u{2028}", "\u{2029}"] {
+            let text = format!("x{end}").repeat(401);
+            assert_eq!(rules(vec![file("a", &text)]), ["limits.lines"], "{end:?}");
+            let text = format!("x{end}").repeat(400);
+            assert!(rules(vec![file("a", &text)]).is_empty(), "{end:?}");
+        }
+        assert!(rules(vec![file("a", &"x\n\u{c}\ny\n".repeat(100))]).is_empty());
         let mut declared = file("a", "x\n");
         declared.lines = LineStat {
             added: 300,

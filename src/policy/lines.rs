@@ -39,6 +39,28 @@ pub(super) fn split(content: &[u8]) -> Vec<Line<'_>> {
     lines
 }
 
+/// How many ends inside a line git does not see and an editor or a language does: vertical tab, form
+/// feed, next line, line and paragraph separator. One at the very end adds no line, and a form feed
+/// of its own on a line is how old sources turn the page.
+pub(super) fn inner_ends(line: &[u8]) -> usize {
+    let mut ends = 0;
+    let mut rest = line;
+    while let Some((_, tail)) = rest.split_first() {
+        let length = match rest {
+            [0x0b | 0x0c, ..] => 1,
+            [0xc2, 0x85, ..] => 2,
+            [0xe2, 0x80, 0xa8 | 0xa9, ..] => 3,
+            _ => {
+                rest = tail;
+                continue;
+            }
+        };
+        rest = rest.get(length..).unwrap_or_default();
+        ends += usize::from(!rest.is_empty());
+    }
+    ends
+}
+
 /// The lines of `content` that `other` does not have, counting repetitions.
 pub(super) fn only_in<'a>(content: &'a [u8], other: &[u8]) -> Vec<Line<'a>> {
     let mut known: HashMap<&[u8], usize> = HashMap::new();

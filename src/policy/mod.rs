@@ -49,9 +49,9 @@ use crate::model::plan::CommandOrigin;
 use crate::model::{Override, Verdict, Violation, WorkBranch};
 use crate::policy::additions::Additions;
 use crate::policy::branch::Protected;
-use crate::policy::commands::ForbiddenCommand;
+use crate::policy::commands::{ForbiddenCommand, PathJudge};
 use crate::policy::floor::{EMBEDDED, Floor};
-use crate::policy::limits::{Limit, Limits};
+use crate::policy::limits::Limits;
 use crate::policy::paths::{Lifted, PathRule};
 use crate::policy::source::Tightening;
 
@@ -62,6 +62,8 @@ pub struct Sources<'a> {
     pub repository: Option<RepositoryPolicy<'a>>,
     /// The user's own policy file.
     pub user: Option<UserPolicy<'a>>,
+    /// Where the user's own policy file is, or would be, for messages.
+    pub user_file: String,
     /// What the environment of the start says.
     pub overrides: Overrides,
 }
@@ -76,8 +78,8 @@ pub struct Policy {
     forbidden_commands: Vec<ForbiddenCommand>,
     /// Exact paths and reasons.
     exceptions: Vec<(String, String)>,
-    exception_paths: Vec<String>,
-    user_path: String,
+    /// Where the user's own file is, or would be.
+    user_file: String,
     overrides: Overrides,
     sources: Vec<String>,
 }
@@ -92,6 +94,7 @@ impl Policy {
     /// judged after it.
     pub fn load(sources: Sources<'_>) -> Result<Self, Error> {
         let mut policy = Self::of_floor(Floor::embedded()?);
+        policy.user_file = sources.user_file;
         if let Some(repository) = sources.repository {
             let rules = source::parse_repository(&repository.origin, repository.text)?;
             policy.add(&rules, &repository.origin, repository.text, "repository")?;
@@ -99,9 +102,9 @@ impl Policy {
         if let Some(user) = sources.user {
             let (rules, exceptions) = source::parse_user(&user.path, user.text)?;
             policy.add(&rules, &user.path, user.text.as_bytes(), "user")?;
-            policy.exceptions = additions::exceptions(&user.path, user.text, exceptions)?;
-            policy.exception_paths = policy.exceptions.iter().map(|(p, _)| p.clone()).collect();
-            policy.user_path = user.path;
+            let rules = &policy.floor.paths;
+            policy.exceptions = additions::exceptions(&user.path, user.text, exceptions, rules)?;
+            policy.user_file = user.path;
         }
         policy.limits.files.replace(sources.overrides.max_files);
         policy.limits.lines.replace(sources.overrides.max_lines);
@@ -114,28 +117,13 @@ impl Policy {
     }
 
     fn of_floor(floor: Arc<Floor>) -> Self {
-        let numbers = &floor.limits;
-        let limit = Limit::embedded;
-        let protected = floor.protect.iter().map(|name| Protected {
-            name: name.clone(),
-            source: EMBEDDED.to_owned(),
-        });
         Self {
             extra_paths: Vec::new(),
-            limits: Limits {
-                files: limit(numbers.max_files),
-                lines: limit(numbers.max_lines),
-                timeout_seconds: limit(numbers.timeout_seconds),
-                line_length: limit(numbers.max_line_length),
-                file_bytes: limit(numbers.max_file_bytes),
-                total_bytes: limit(numbers.max_total_bytes),
-                depth: limit(numbers.max_depth),
-            },
-            protected: protected.collect(),
+            limits: floor.limits.clone(),
+            protected: floor.protected.clone(),
             forbidden_commands: Vec::new(),
             exceptions: Vec::new(),
-            exception_paths: Vec::new(),
-            user_path: String::new(),
+            user_file: String::new(),
             overrides: Overrides::default(),
             sources: vec![EMBEDDED.to_owned()],
             floor,
@@ -168,7 +156,7 @@ impl Policy {
         active.extend(self.exceptions.iter().map(|(path, reason)| Override {
             name: "exception".to_owned(),
             value: format!("{path} ({reason})"),
-            source: self.user_path.clone(),
+            source: self.user_file.clone(),
         }));
         active
     }
@@ -200,6 +188,8 @@ impl Policy {
         all.extend(protected.iter().map(|name| Protected {
             name: name.clone(),
             source: "repository".to_owned(),
+            rule: branch::OF_THE_RUN.to_owned(),
+            why: String::new(),
         }));
         branch::judge(branch, &all)
             .map(Cleared::grant)
@@ -219,8 +209,10 @@ impl Policy {
             .find(|f| argv.starts_with(&f.argv));
         if let Some(forbidden) = forbidden {
             let why = format!(
-                "begins with {:?}, which a policy file forbids",
-                forbidden.argv.join(" ")
+                "begins with {:?} (rule {}: {})",
+                forbidden.argv.join(" "),
+                forbidden.rule,
+                forbidden.why
             );
             let violation = Violation {
                 source: forbidden.source.clone(),
@@ -232,8 +224,7 @@ impl Policy {
             CommandOrigin::Human if argv.is_empty() => Some("is empty".to_owned()),
             CommandOrigin::Human => never::refuse(&self.floor.never, argv),
             CommandOrigin::Proposal | CommandOrigin::Repository => {
-                let paths = |path: &str| self.judge_name(path);
-                self.floor.commands.find(argv, origin, &paths).err()
+                self.floor.commands.find(argv, origin, self).err()
             }
         };
         match refusal {
@@ -276,7 +267,8 @@ impl Policy {
 
     fn judge_name(&self, path: &str) -> Vec<Violation> {
         let lifted = Lifted {
-            exceptions: &self.exception_paths,
+            exceptions: &self.exceptions,
+            user_file: &self.user_file,
             policy_edits: self.overrides.allow_policy_edits,
         };
         let mut violations = self
@@ -288,8 +280,7 @@ impl Policy {
 
     /// Whether a command is on the allow-list and says something about a change.
     fn verifies(&self, argv: &[String], origin: CommandOrigin) -> bool {
-        let paths = |path: &str| self.judge_name(path);
-        let found = self.floor.commands.find(argv, origin, &paths);
+        let found = self.floor.commands.find(argv, origin, self);
         found.is_ok_and(|rule| rule.verifies)
     }
 
@@ -299,5 +290,16 @@ impl Policy {
             ..Verdict::default()
         };
         self.finish(verdict).violations
+    }
+}
+
+impl PathJudge for Policy {
+    fn change(&self, path: &str) -> Option<String> {
+        let first = self.judge_name(path).into_iter().next()?;
+        Some(format!("{} ({})", first.detail, first.rule))
+    }
+
+    fn read(&self, path: &str) -> Option<String> {
+        self.floor.may_hold_secrets(path)
     }
 }

@@ -22,7 +22,15 @@ pub(super) fn refuse(never: &NeverText, argv: &[String]) -> Option<String> {
         };
         let last = rest.iter().position(ends).unwrap_or(rest.len());
         let mut heads = suffixes(rest).take(last + 1);
-        if let Some(reason) = heads.find_map(|tail| refuse_any(never, tail)) {
+        let reason = heads.find_map(|tail| refuse_any(never, tail));
+        // `env -S "git push"`, `watch "git push"`: some wrappers split one argument or give it to a
+        // shell. Values of variables (`A=git push`) are not commands.
+        let mut strings = rest.iter().take(last).filter(|word| !is_assignment(word));
+        let reason = reason.or_else(|| {
+            let joined = |word: &&str| word.contains(' ').then(|| script_words(word));
+            strings.find_map(|word| refuse_words(never, &joined(word)?))
+        });
+        if let Some(reason) = reason {
             return Some(format!("{program} would start it: {reason}"));
         }
     }
@@ -46,29 +54,56 @@ fn refuse_any(never: &NeverText, words: &[&str]) -> Option<String> {
 
 /// `sh -c "…"`, `python -m pip install`, `python -c "os.system('git push')"`.
 fn refuse_in_script(never: &NeverText, program: &str, rest: &[&str]) -> Option<String> {
-    let module = rest.iter().position(|word| *word == "-m");
-    let in_module = module
-        .and_then(|at| rest.get(at + 1..))
-        .and_then(|tail| refuse_one(never, tail));
-    if let Some(reason) = in_module {
+    if let Some(reason) = module_of(rest).and_then(|words| refuse_one(never, &words)) {
         return Some(format!("{program} -m would start it: {reason}"));
     }
     rest.iter().find_map(|text| {
-        // Quotes and backslashes split words for the eye, not for the shell.
-        let joined: String = text
-            .chars()
-            .filter(|c| !matches!(c, '"' | '\'' | '\\'))
-            .collect();
-        let words: Vec<&str> = joined
-            .split(|c: char| !(c.is_alphanumeric() || "._/+-".contains(c)))
-            .filter(|word| !word.is_empty())
-            .collect();
+        let words = script_words(text);
         // A single word is an argument, not a script.
         if words.len() < 2 {
             return None;
         }
-        let reason = suffixes(&words).find_map(|tail| refuse_one(never, tail))?;
+        let reason = refuse_words(never, &words)?;
         Some(format!("the script of {program} names it: {reason}"))
+    })
+}
+
+/// The module behind `-m`, which may be joined to its value or to other options (`-mpip`, `-Im pip`),
+/// and what follows it.
+fn module_of<'a>(rest: &[&'a str]) -> Option<Vec<&'a str>> {
+    let is_option = |word: &&str| word.starts_with('-') && !word.starts_with("--");
+    let at = rest
+        .iter()
+        .position(|word| is_option(word) && word.contains('m'))?;
+    let (_, joined) = rest.get(at)?.split_once('m')?;
+    let tail = rest.get(at + 1..).unwrap_or_default();
+    let joined = (!joined.is_empty()).then_some(joined);
+    Some(joined.into_iter().chain(tail.iter().copied()).collect())
+}
+
+/// The words of a script: quotes and backslashes split words for the eye, not for the shell.
+fn script_words(text: &str) -> Vec<String> {
+    let joined: String = text
+        .chars()
+        .filter(|c| !matches!(c, '"' | '\'' | '\\'))
+        .collect();
+    let words = joined.split(|c: char| !(c.is_alphanumeric() || "._/+-".contains(c)));
+    let plain = words.map(|word| word.strip_prefix("-S").unwrap_or(word));
+    plain
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+fn refuse_words(never: &NeverText, words: &[String]) -> Option<String> {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    suffixes(&words).find_map(|tail| refuse_one(never, tail))
+}
+
+fn is_assignment(word: &str) -> bool {
+    let name = word.split_once('=').map(|(name, _)| name);
+    name.is_some_and(|name| {
+        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
     })
 }
 
@@ -79,7 +114,7 @@ fn suffixes<'a>(words: &'a [&'a str]) -> impl Iterator<Item = &'a [&'a str]> {
 fn refuse_one(never: &NeverText, words: &[&str]) -> Option<String> {
     let (first, rest) = words.split_first()?;
     let program = base_name(first);
-    if never.programs.contains(&program) {
+    if never.programs.contains(&program) || never.programs.contains(&whole_name(first)) {
         return Some(format!("{program} is never started ({})", never.why));
     }
     if program == "git" {
@@ -112,10 +147,15 @@ fn refuse_git(never: &NeverText, rest: &[&str]) -> Option<String> {
 
 /// `/usr/bin/Python3.12` is `python`.
 fn base_name(program: &str) -> String {
-    let name = program.rsplit(['/', '\\']).next().unwrap_or(program);
-    let lower = crate::policy::fold::fold(name);
-    let lower = lower.strip_suffix(".exe").unwrap_or(&lower);
+    let lower = whole_name(program);
     let plain = lower.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
     // `ip6tables`-like names keep their digits inside; only a version at the end goes.
-    if plain.is_empty() { lower } else { plain }.to_owned()
+    if plain.is_empty() { &lower } else { plain }.to_owned()
+}
+
+/// The same with its digits, for the programs whose name ends with one.
+fn whole_name(program: &str) -> String {
+    let name = program.rsplit(['/', '\\']).next().unwrap_or(program);
+    let lower = crate::policy::fold::fold(name);
+    lower.strip_suffix(".exe").unwrap_or(&lower).to_owned()
 }

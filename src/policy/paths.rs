@@ -83,7 +83,18 @@ pub(super) struct PathRule {
     pub(super) characters: Vec<CharacterClass>,
     pub(super) words: Vec<String>,
     pub(super) exception: Exception,
+    /// Whether what it matches may hold secrets.
+    pub(super) holds_secrets: bool,
     pub(super) source: String,
+}
+
+/// That a rule holds for a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Hit {
+    /// Why, in words that name the pattern.
+    pub(super) detail: String,
+    /// Whether only a folded spelling of the path is what the rule means.
+    pub(super) disguised: bool,
 }
 
 /// A path with everything the rules compare it by, computed once.
@@ -117,6 +128,7 @@ impl PathRule {
             characters: rule.characters,
             words: rule.words,
             exception: rule.exception,
+            holds_secrets: rule.holds_secrets,
             source: origin.to_owned(),
         };
         check(
@@ -130,7 +142,7 @@ impl PathRule {
     }
 
     /// Why the rule holds for the path; `None` when it does not.
-    fn hit(&self, subject: &Subject<'_>) -> Option<String> {
+    pub(super) fn hit(&self, subject: &Subject<'_>) -> Option<Hit> {
         if let Some((pattern, spelling)) = self.patterns.hit(&subject.spellings) {
             let disguised = spelling != subject.path.to_lowercase();
             let read_as = if disguised {
@@ -138,20 +150,29 @@ impl PathRule {
             } else {
                 String::new()
             };
-            return Some(format!("matches {pattern}{read_as} ({})", self.why));
+            return Some(Hit {
+                detail: format!("matches {pattern}{read_as} ({})", self.why),
+                disguised,
+            });
         }
         let word = self.words.iter().find(|word| subject.words.contains(word));
         if let Some(word) = word {
-            return Some(format!("holds the word {word:?} ({})", self.why));
+            return Some(Hit {
+                detail: format!("holds the word {word:?} ({})", self.why),
+                disguised: !words_of(subject.path).contains(word),
+            });
         }
         let hostile = |c: char| CharacterClass::of(c).is_some_and(|k| self.characters.contains(&k));
         let c = subject.path.chars().find(|c| hostile(*c))?;
-        Some(format!("holds U+{:04X} ({})", u32::from(c), self.why))
+        Some(Hit {
+            detail: format!("holds U+{:04X} ({})", u32::from(c), self.why),
+            disguised: false,
+        })
     }
 
     /// The violations of this rule by one path.
     pub(super) fn judge(&self, subject: &Subject<'_>, lifted: Lifted<'_>) -> Vec<Violation> {
-        let Some(detail) = self.hit(subject) else {
+        let Some(Hit { detail, .. }) = self.hit(subject) else {
             return Vec::new();
         };
         let path = subject.path;
@@ -159,13 +180,13 @@ impl PathRule {
         let mut violations = Vec::new();
         let excused = match self.exception {
             Exception::Never => false,
-            Exception::ExactPath => lifted.exceptions.iter().any(|e| e == path),
+            Exception::ExactPath => lifted.exceptions.iter().any(|(e, _)| e == path),
             Exception::PolicyEdits => lifted.policy_edits && !disguised,
         };
         if !excused {
             violations.push(Violation {
                 source: self.source.clone(),
-                ..broken(&self.id, path, detail, self.remedy(path))
+                ..broken(&self.id, path, detail, self.remedy(path, lifted.user_file))
             });
         }
         if self.exception == Exception::PolicyEdits && disguised {
@@ -192,11 +213,19 @@ impl PathRule {
             })
     }
 
-    fn remedy(&self, path: &str) -> String {
+    /// What the human can do about the rule and a path.
+    pub(super) fn remedy(&self, path: &str, user_file: &str) -> String {
         match self.exception {
             Exception::Never => BY_HAND.to_owned(),
+            // A disguised name, or one with characters that nothing lifts, gets no exception.
+            Exception::ExactPath if !fold::is_canonical(path) => BY_HAND.to_owned(),
             Exception::ExactPath => format!(
-                "if this is a false positive, add to your own policy file: [[exception]] path = {path:?}, reason = \"…\""
+                "if it holds no secret, write three lines at the end of {}: [[exception]] / path = {path:?} / reason = \"why\"",
+                if user_file.is_empty() {
+                    "your own policy.toml"
+                } else {
+                    user_file
+                }
             ),
             Exception::PolicyEdits => {
                 "start milton with MILTON_SELF_UPGRADE_ALLOW_POLICY_EDITS=1 if you mean it"
@@ -209,10 +238,23 @@ impl PathRule {
 /// What the human lifted.
 #[derive(Clone, Copy)]
 pub(super) struct Lifted<'a> {
-    /// Exact paths for which name rules are lifted.
-    pub(super) exceptions: &'a [String],
+    /// Exact paths for which name rules are lifted, and why.
+    pub(super) exceptions: &'a [(String, String)],
+    /// Where the user's own policy is, or would be.
+    pub(super) user_file: &'a str,
     /// Whether files of the policy may be changed.
     pub(super) policy_edits: bool,
+}
+
+impl Lifted<'_> {
+    /// Nothing is lifted.
+    pub(super) fn nothing() -> Self {
+        Self {
+            exceptions: &[],
+            user_file: "",
+            policy_edits: false,
+        }
+    }
 }
 
 /// Runs the tests that a rule carries.
@@ -227,11 +269,12 @@ pub(super) fn check(
         return Err(Error::self_test(
             origin,
             name,
-            format!("does not match {missed:?}"),
+            format!("it does not match {missed:?} of its must_match"),
         ));
     }
     if let Some(extra) = must_not_match.iter().find(|text| matches(text)) {
-        return Err(Error::self_test(origin, name, format!("matches {extra:?}")));
+        let message = format!("it matches {extra:?} of its must_not_match");
+        return Err(Error::self_test(origin, name, message));
     }
     Ok(())
 }

@@ -5,7 +5,6 @@ use serde::Serialize;
 use crate::model::{Digest, PolicySummary};
 use crate::policy::Policy;
 use crate::policy::floor::EMBEDDED;
-use crate::policy::limits::Limit;
 
 /// One rule in force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -38,7 +37,7 @@ pub struct PolicyDocument {
 }
 
 /// Rules that are code: what they check cannot be written as a pattern.
-const BUILT_IN: [(&str, &str, &str, &str); 14] = [
+const BUILT_IN: [(&str, &str, &str, &str); 15] = [
     (
         "path.absolute",
         "absolute paths",
@@ -112,6 +111,12 @@ const BUILT_IN: [(&str, &str, &str, &str); 14] = [
         "a branch name is shown in terminals",
     ),
     (
+        "command.not_on_allow_list",
+        "commands that no rule allows",
+        "command",
+        "a proposal gets the commands of the list, option by option, and nothing else",
+    ),
+    (
         "override.malformed",
         "malformed MILTON_SELF_UPGRADE_* variables",
         "policy",
@@ -139,6 +144,15 @@ impl Policy {
             why: (*why).to_owned(),
             source: EMBEDDED.to_owned(),
         }));
+        rules.push(RuleInfo {
+            id: "path.forbidden".to_owned(),
+            name: "ports, expose and network_mode of compose files".to_owned(),
+            kind: "path".to_owned(),
+            patterns: self.floor.compose.texts().to_vec(),
+            limit: None,
+            why: self.floor.compose_why.clone(),
+            source: EMBEDDED.to_owned(),
+        });
         rules.extend(self.limit_rules());
         rules.extend(self.branch_rules());
         rules.push(RuleInfo {
@@ -157,7 +171,7 @@ impl Policy {
             kind: "risk".to_owned(),
             patterns: rule.patterns.texts().to_vec(),
             limit: None,
-            why: "a note for the reviewer; blocks nothing".to_owned(),
+            why: format!("{}; a note for the reviewer that blocks nothing", rule.why),
             source: EMBEDDED.to_owned(),
         }));
         rules
@@ -245,7 +259,12 @@ impl Policy {
                     .iter()
                     .map(|class| format!("{class:?} characters").to_lowercase());
                 RuleInfo {
-                    id: rule.id.clone(),
+                    // A rule of a file is known by its own id; its violations are of this one.
+                    id: if rule.source == EMBEDDED {
+                        rule.id.clone()
+                    } else {
+                        rule.name.clone()
+                    },
                     name: rule.name.clone(),
                     kind: "path".to_owned(),
                     patterns: rule
@@ -264,33 +283,17 @@ impl Policy {
     }
 
     fn limit_rules(&self) -> impl Iterator<Item = RuleInfo> {
-        let limits = &self.limits;
-        [
-            ("limits.files", "changed files", &limits.files),
-            ("limits.files", "components of a path", &limits.depth),
-            ("limits.lines", "added and removed lines", &limits.lines),
-            (
-                "limits.line_length",
-                "characters of an added line",
-                &limits.line_length,
-            ),
-            ("limits.bytes", "bytes of a file", &limits.file_bytes),
-            ("limits.bytes", "bytes of all files", &limits.total_bytes),
-            (
-                "limits.timeout",
-                "seconds of one command",
-                &limits.timeout_seconds,
-            ),
-        ]
-        .into_iter()
-        .map(|(id, name, limit): (&str, &str, &Limit)| RuleInfo {
-            id: id.to_owned(),
-            name: name.to_owned(),
-            kind: "limit".to_owned(),
-            patterns: Vec::new(),
-            limit: Some(limit.value),
-            why: "what one person reviews in one sitting".to_owned(),
-            source: limit.source.clone(),
+        self.floor.limit_rules.iter().map(|rule| {
+            let limit = self.limits.named(rule.name);
+            RuleInfo {
+                id: rule.id.clone(),
+                name: rule.what.clone(),
+                kind: "limit".to_owned(),
+                patterns: Vec::new(),
+                limit: Some(limit.value),
+                why: rule.why.clone(),
+                source: limit.source.clone(),
+            }
         })
     }
 
@@ -299,16 +302,16 @@ impl Policy {
         for protected in &self.protected {
             match rules
                 .iter_mut()
-                .find(|rule| rule.source == protected.source)
+                .find(|rule| rule.source == protected.source && rule.id == protected.rule)
             {
                 Some(rule) => rule.patterns.push(protected.name.clone()),
                 None => rules.push(RuleInfo {
-                    id: "branch.protected".to_owned(),
+                    id: protected.rule.clone(),
                     name: "protected branches and their children".to_owned(),
                     kind: "branch".to_owned(),
                     patterns: vec![protected.name.clone()],
                     limit: None,
-                    why: self.floor.branches_why.clone(),
+                    why: protected.why.clone(),
                     source: protected.source.clone(),
                 }),
             }
@@ -317,8 +320,8 @@ impl Policy {
     }
 
     fn command_rules(&self) -> Vec<RuleInfo> {
-        let info = |name: String, patterns: Vec<String>, why: &str, source: &str| RuleInfo {
-            id: "command.not_on_allow_list".to_owned(),
+        let info = |id: &str, name: String, patterns, why: &str, source: &str| RuleInfo {
+            id: id.to_owned(),
             name,
             kind: "command".to_owned(),
             patterns,
@@ -333,7 +336,7 @@ impl Policy {
             .iter()
             .map(|rule| {
                 let name = format!("allowed: {}", rule.argv.join(" "));
-                info(name, rule.accepted(), &rule.why, EMBEDDED)
+                info(&rule.id, name, rule.accepted(), &rule.why, EMBEDDED)
             })
             .collect();
         let never = &self.floor.never;
@@ -346,6 +349,7 @@ impl Policy {
                 .map(|(p, verbs)| format!("{p} {}", verbs.join("|"))),
         );
         rules.push(info(
+            &never.id,
             "never, for anybody".to_owned(),
             patterns,
             &never.why,
@@ -354,9 +358,10 @@ impl Policy {
         rules.extend(self.forbidden_commands.iter().map(|forbidden| {
             let pattern = vec![forbidden.argv.join(" ")];
             info(
-                "forbidden".to_owned(),
+                &forbidden.rule,
+                "forbidden beginnings of commands".to_owned(),
                 pattern,
-                "forbidden by a policy file",
+                &forbidden.why,
                 &forbidden.source,
             )
         }));

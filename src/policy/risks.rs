@@ -17,6 +17,7 @@ use crate::policy::source::{RiskText, TestsText};
 pub(super) struct RiskRule {
     pub(super) id: String,
     pub(super) detail: String,
+    pub(super) why: String,
     pub(super) patterns: Patterns,
 }
 
@@ -33,6 +34,7 @@ impl RiskRule {
         Ok(Self {
             id: rule.id,
             detail: rule.detail,
+            why: rule.why,
             patterns,
         })
     }
@@ -53,7 +55,7 @@ impl TestRules {
         let patterns = Patterns::compile(origin, text, &rules.patterns)?;
         check(
             origin,
-            "tests",
+            &format!("{} (test files: {})", rules.id, rules.why),
             &rules.must_match,
             &rules.must_not_match,
             |path| patterns.matches(path),

@@ -39,7 +39,7 @@ pub(super) struct FloorText {
     pub(super) version: String,
     pub(super) updated: String,
     pub(super) next_review: String,
-    pub(super) limits: FloorLimits,
+    pub(super) limit: Vec<LimitText>,
     pub(super) path: Vec<PathText>,
     pub(super) branches: FloorBranches,
     pub(super) command: Vec<CommandText>,
@@ -49,17 +49,30 @@ pub(super) struct FloorText {
     pub(super) tests: TestsText,
 }
 
-/// Every number of the floor.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+/// Which number a limit sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum LimitName {
+    MaxFiles,
+    MaxLines,
+    TimeoutSeconds,
+    MaxLineLength,
+    MaxFileBytes,
+    MaxTotalBytes,
+    MaxDepth,
+}
+
+/// One number of the floor; its examples are numbers.
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct FloorLimits {
-    pub(super) max_files: u64,
-    pub(super) max_lines: u64,
-    pub(super) timeout_seconds: u64,
-    pub(super) max_line_length: u64,
-    pub(super) max_file_bytes: u64,
-    pub(super) max_total_bytes: u64,
-    pub(super) max_depth: u64,
+pub(super) struct LimitText {
+    pub(super) id: String,
+    pub(super) name: LimitName,
+    pub(super) what: String,
+    pub(super) value: u64,
+    pub(super) why: String,
+    pub(super) must_match: Vec<u64>,
+    pub(super) must_not_match: Vec<u64>,
 }
 
 /// Who may lift a path rule.
@@ -86,6 +99,9 @@ pub(super) struct PathText {
     pub(super) characters: Vec<CharacterClass>,
     #[serde(default)]
     pub(super) words: Vec<String>,
+    /// Whether what the rule matches may hold secrets, so that no command may name it.
+    #[serde(default)]
+    pub(super) holds_secrets: bool,
     pub(super) exception: Exception,
     pub(super) must_match: Vec<String>,
     pub(super) must_not_match: Vec<String>,
@@ -94,8 +110,11 @@ pub(super) struct PathText {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FloorBranches {
+    pub(super) id: String,
     pub(super) why: String,
     pub(super) protect: Vec<String>,
+    pub(super) must_match: Vec<String>,
+    pub(super) must_not_match: Vec<String>,
 }
 
 /// What the value of an option may be.
@@ -127,6 +146,8 @@ pub(super) enum ArgumentKind {
     Tests,
     /// Revisions, ranges and, behind `--`, paths.
     Revisions,
+    /// A text to search for, then paths inside the repository.
+    Search,
     /// One `self-upgrade/<topic>`.
     WorkBranch,
 }
@@ -134,6 +155,7 @@ pub(super) enum ArgumentKind {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CommandText {
+    pub(super) id: String,
     pub(super) argv: Vec<String>,
     pub(super) like: Option<String>,
     pub(super) why: String,
@@ -156,7 +178,10 @@ pub(super) struct CommandText {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NeverText {
+    pub(super) id: String,
     pub(super) why: String,
+    pub(super) must_match: Vec<String>,
+    pub(super) must_not_match: Vec<String>,
     pub(super) programs: Vec<String>,
     pub(super) wrappers: Vec<String>,
     pub(super) runners: Vec<String>,
@@ -169,6 +194,7 @@ pub(super) struct NeverText {
 #[serde(deny_unknown_fields)]
 pub(super) struct RiskText {
     pub(super) id: String,
+    pub(super) why: String,
     pub(super) detail: String,
     pub(super) patterns: Vec<Spanned<String>>,
     pub(super) must_match: Vec<String>,
@@ -178,6 +204,8 @@ pub(super) struct RiskText {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ComposeText {
+    pub(super) id: String,
+    pub(super) why: String,
     pub(super) patterns: Vec<Spanned<String>>,
     pub(super) must_match: Vec<String>,
     pub(super) must_not_match: Vec<String>,
@@ -186,6 +214,8 @@ pub(super) struct ComposeText {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TestsText {
+    pub(super) id: String,
+    pub(super) why: String,
     pub(super) patterns: Vec<Spanned<String>>,
     pub(super) definitions: Vec<Spanned<String>>,
     pub(super) assertions: Vec<String>,
@@ -195,14 +225,17 @@ pub(super) struct TestsText {
     pub(super) must_not_match: Vec<String>,
 }
 
-/// `.milton/policy.toml`: tightenings only.
+/// What one source adds to the floor, and all that `.milton/policy.toml` can say: tightenings only.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct RepositoryText {
-    paths: PathsText,
-    limits: LimitsText,
-    branches: BranchesText,
-    commands: CommandsText,
+pub(super) struct Tightening {
+    pub(super) paths: PathsText,
+    pub(super) limits: LimitsText,
+    pub(super) branches: BranchesText,
+    pub(super) commands: CommandsText,
+    pub(super) path: Vec<AddedRule>,
+    pub(super) branch: Vec<AddedRule>,
+    pub(super) command: Vec<AddedRule>,
 }
 
 /// The user's own file: the same tightenings, and exceptions for false positives of name rules.
@@ -213,7 +246,22 @@ struct UserText {
     limits: LimitsText,
     branches: BranchesText,
     commands: CommandsText,
+    path: Vec<AddedRule>,
+    branch: Vec<AddedRule>,
+    command: Vec<AddedRule>,
     exception: Vec<ExceptionText>,
+}
+
+/// A rule of a repository or a user, with all that a rule of the floor carries.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AddedRule {
+    pub(super) id: Spanned<String>,
+    pub(super) why: Spanned<String>,
+    /// Globs of paths, names of branches, or beginnings of commands.
+    pub(super) forbid: Vec<Spanned<String>>,
+    pub(super) must_match: Spanned<Vec<String>>,
+    pub(super) must_not_match: Spanned<Vec<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -236,12 +284,16 @@ pub(super) struct LimitsText {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct BranchesText {
     pub(super) protect: Vec<Spanned<String>>,
+    pub(super) must_match: Vec<String>,
+    pub(super) must_not_match: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct CommandsText {
     pub(super) forbid: Vec<Spanned<String>>,
+    pub(super) must_match: Vec<String>,
+    pub(super) must_not_match: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -251,25 +303,9 @@ pub(super) struct ExceptionText {
     pub(super) reason: Spanned<String>,
 }
 
-/// What one source adds to the floor.
-#[derive(Debug, Default)]
-pub(super) struct Tightening {
-    pub(super) paths: PathsText,
-    pub(super) limits: LimitsText,
-    pub(super) branches: BranchesText,
-    pub(super) commands: CommandsText,
-}
-
 /// Parses the repository's text; not UTF-8 is an error with a position too.
 pub(super) fn parse_repository(origin: &str, bytes: &[u8]) -> Result<Tightening, Error> {
-    let text = utf8(origin, bytes)?;
-    let parsed: RepositoryText = parse(origin, text)?;
-    Ok(Tightening {
-        paths: parsed.paths,
-        limits: parsed.limits,
-        branches: parsed.branches,
-        commands: parsed.commands,
-    })
+    parse(origin, utf8(origin, bytes)?)
 }
 
 /// Parses the user's text.
@@ -283,6 +319,9 @@ pub(super) fn parse_user(
         limits: parsed.limits,
         branches: parsed.branches,
         commands: parsed.commands,
+        path: parsed.path,
+        branch: parsed.branch,
+        command: parsed.command,
     };
     Ok((tightening, parsed.exception))
 }

@@ -120,6 +120,7 @@ fn policy_with(repository: &str, user: &str, overrides: Overrides) -> Result<Pol
             path: "user.toml".to_owned(),
             text: user,
         }),
+        user_file: String::new(),
         overrides,
     })
 }
@@ -187,7 +188,7 @@ mod sources {
 
     #[test]
     fn an_exception_lifts_a_name_rule_for_one_exact_path_only() {
-        let user = "[[exception]]\npath = \"src/Tokenizer.py\"\nreason = \"a lexer\"\n[[exception]]\npath = \".env\"\nreason = \"no\"\n[[exception]]\npath = \"src/token.py\"\nreason = \"a lexer\"\n";
+        let user = "[[exception]]\npath = \"src/Tokenizer.py\"\nreason = \"a lexer\"\n[[exception]]\npath = \"src/token.py\"\nreason = \"a lexer\"\n";
         let policy = policy_with("", user, Overrides::default()).unwrap();
         assert!(path_rules(&policy, "src/Tokenizer.py").is_empty());
         assert!(path_rules(&policy, "src/token.py").is_empty());
@@ -216,6 +217,12 @@ mod sources {
             ("", "x"),
             ("a\\\\b", "x"),
             ("a", " "),
+            (".env", "x"),
+            ("config/id_rsa", "x"),
+            ("credentials/api_key", "x"),
+            ("src/k\u{435}y.py", "x"),
+            ("src/k\u{200b}ey.py", "x"),
+            ("self_upgrade/token.py", "x"),
         ] {
             let user = format!("[[exception]]\npath = \"{path}\"\nreason = \"{reason}\"\n");
             assert!(
