@@ -295,11 +295,41 @@ pub(super) struct PolicyArguments {
 pub(super) enum PolicyCommand {
     /// The effective policy of this repository and where each rule comes from
     Show,
-    /// One rule: why it is there, what it matches, what to do
-    Explain {
-        /// A rule id such as path.forbidden, or the beginning of one
-        rule: String,
-    },
+    /// One rule, or which rule decides about a path, a branch or a command, and what to do
+    #[command(
+        after_help = "Examples:\n  milton policy explain path.secret_glob\n  milton policy explain --path src/tokenizer.py\n  milton policy explain --branch main\n  milton policy explain --command 'git -C . push'\n  milton policy explain -- git push origin\n\nExit code: 0 allowed (or the rule was found), 20 blocked, 2 cannot be read."
+    )]
+    Explain(ExplainArguments),
+}
+
+/// `milton policy explain`.
+#[derive(Debug, Args)]
+pub(super) struct ExplainArguments {
+    #[command(flatten)]
+    pub(super) subject: ExplainSubject,
+    /// The form of the output
+    #[arg(long, value_enum, default_value_t = OutputFormat::Human)]
+    pub(super) format: OutputFormat,
+}
+
+/// What is explained.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct ExplainSubject {
+    /// A rule id such as path.forbidden, or the beginning of one
+    pub(super) rule: Option<String>,
+    /// Paths of files that a change would touch; several may follow
+    #[arg(long, value_name = "P", num_args = 1, allow_hyphen_values = true)]
+    pub(super) path: Vec<String>,
+    /// A branch that a change would be put on
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
+    pub(super) branch: Option<String>,
+    /// A command as one string; judged as arguments, never given to a shell
+    #[arg(long, value_name = "STRING", allow_hyphen_values = true)]
+    pub(super) command: Option<String>,
+    /// A command as separate arguments, after --
+    #[arg(last = true, value_name = "ARGV")]
+    pub(super) argv: Vec<String>,
 }
 
 /// `milton demo`.

@@ -183,7 +183,8 @@ impl Scene {
         }
     }
 
-    fn protected(&self) -> Vec<String> {
+    /// What is protected here besides the policy's own list.
+    pub(super) fn protected(&self) -> Vec<String> {
         match (&self.repository, &self.base) {
             (Some(repository), Some(base)) => repository.protected_branches(base),
             (None, _) | (_, None) => Vec::new(),

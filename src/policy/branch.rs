@@ -107,7 +107,7 @@ fn is_same_or_child(names: &[String], protected: &str) -> bool {
 }
 
 /// Every plain name that a reader or git could take the text for.
-fn names_of(branch: &str) -> Vec<String> {
+pub(super) fn names_of(branch: &str) -> Vec<String> {
     let folded = fold::fold(branch.trim());
     let mut names = Vec::new();
     for side in folded.split(':').chain([folded.as_str()]) {

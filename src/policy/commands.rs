@@ -110,6 +110,20 @@ impl AllowList {
         Ok(())
     }
 
+    /// Why a command is refused that no rule begins like.
+    fn unknown(&self, program: &str) -> String {
+        let of_program = self.rules.iter().filter(|rule| {
+            let first = rule.argv.first();
+            first.is_some_and(|first| first == program) && rule.argv.len() > 1
+        });
+        let begins: Vec<String> = of_program.map(|rule| rule.argv.join(" ")).collect();
+        if begins.is_empty() {
+            format!("no allowed command begins with {program:?}")
+        } else {
+            format!("does not begin with one of: {}", begins.join(", "))
+        }
+    }
+
     /// The rules.
     pub(super) fn rules(&self) -> &[CommandRule] {
         &self.rules
@@ -160,10 +174,7 @@ impl AllowList {
                 }
             }
         }
-        Err(reason.map_or_else(
-            || format!("no allowed command begins with {program:?} and this"),
-            |(_, why)| why,
-        ))
+        Err(reason.map_or_else(|| self.unknown(program), |(_, why)| why))
     }
 }
 

@@ -5,6 +5,9 @@ use crate::model::{Risk, Violation};
 /// The longest subject or detail, in characters: hostile text must not drown the other findings.
 const MAX_CHARS: usize = 200;
 
+/// The longest remedy: it may name a path and a file of the user's own.
+const MAX_REMEDY: usize = 1000;
+
 /// What to do about a rule that nothing lifts.
 pub(super) const BY_HAND: &str = "never editable; change it by hand";
 
@@ -33,12 +36,21 @@ pub(super) fn risk(id: &str, subject: &str, detail: impl Into<String>) -> Risk {
     }
 }
 
-/// Cuts a text to [`MAX_CHARS`] characters.
+/// Cuts a subject or detail to [`MAX_CHARS`] characters.
 pub(super) fn bounded(text: &str) -> String {
-    if text.chars().nth(MAX_CHARS).is_none() {
+    cut(text, MAX_CHARS)
+}
+
+/// Cuts a remedy to [`MAX_REMEDY`] characters.
+pub(super) fn bounded_remedy(text: &str) -> String {
+    cut(text, MAX_REMEDY)
+}
+
+fn cut(text: &str, most: usize) -> String {
+    if text.chars().nth(most).is_none() {
         return text.to_owned();
     }
-    let mut cut: String = text.chars().take(MAX_CHARS - 1).collect();
+    let mut cut: String = text.chars().take(most.saturating_sub(1)).collect();
     cut.push('…');
     cut
 }

@@ -7,7 +7,7 @@ use crate::model::{
     BaseTree, ChangeSet, FileChange, FileState, Oid, Risk, TreeError, Verdict, VerificationCommand,
     Violation, WorkBranch,
 };
-use crate::policy::finding::{bounded, broken, risk};
+use crate::policy::finding::{bounded, bounded_remedy, broken, risk};
 use crate::policy::{Cleared, Policy, commands, compose, content, risks, source, tree};
 
 /// Everything that a proposal asks for.
@@ -197,7 +197,7 @@ impl Policy {
             let found = Violation {
                 subject: clean(&found.subject),
                 detail: clean(&found.detail),
-                remedy: clean(&found.remedy),
+                remedy: bounded_remedy(&self.redact(&found.remedy)),
                 ..found
             };
             if !violations.contains(&found) {

@@ -16,6 +16,7 @@ mod commands;
 mod compose;
 mod content;
 mod error;
+mod explain;
 mod finding;
 mod floor;
 mod fold;
@@ -40,6 +41,7 @@ use std::time::Duration;
 
 pub use cleared::Cleared;
 pub use error::Error;
+pub use explain::{Decision, Reason};
 pub use gate::{ClearedProposal, Gated, Proposed};
 pub use overrides::Overrides;
 pub use report::{PolicyDocument, RuleInfo};

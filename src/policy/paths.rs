@@ -67,6 +67,28 @@ impl Patterns {
         self.hit(&fold::spellings(path)).is_some()
     }
 
+    /// The first pattern whose plain part stands in the path and that does not match it, and why.
+    pub(super) fn near(&self, path: &str) -> Option<(&str, String)> {
+        self.texts.iter().find_map(|pattern| {
+            let lower = pattern.to_lowercase();
+            let plain = lower.trim_start_matches("**/").trim_end_matches("/*");
+            let letters = plain.trim_matches(|c: char| !c.is_alphanumeric());
+            let usable = letters.chars().count() >= 3 && !letters.contains(['*', '?', '[']);
+            if !usable || !path.contains(letters) {
+                return None;
+            }
+            let anchored = !lower.starts_with('*') && path.contains(&format!("/{plain}"));
+            let why = if anchored {
+                format!("it is anchored at the root, and there is no {plain} there")
+            } else if lower.ends_with("/*") {
+                format!("it is about what is in a folder {plain}/")
+            } else {
+                format!("{letters:?} is only a part of a name here")
+            };
+            Some((pattern.as_str(), why))
+        })
+    }
+
     /// The patterns as written.
     pub(super) fn texts(&self) -> &[String] {
         &self.texts
@@ -172,7 +194,7 @@ impl PathRule {
 
     /// The violations of this rule by one path.
     pub(super) fn judge(&self, subject: &Subject<'_>, lifted: Lifted<'_>) -> Vec<Violation> {
-        let Some(Hit { detail, .. }) = self.hit(subject) else {
+        let Some(hit) = self.hit(subject) else {
             return Vec::new();
         };
         let path = subject.path;
@@ -186,7 +208,7 @@ impl PathRule {
         if !excused {
             violations.push(Violation {
                 source: self.source.clone(),
-                ..broken(&self.id, path, detail, self.remedy(path, lifted.user_file))
+                ..broken(&self.id, path, &hit.detail, self.remedy(path, &hit, lifted))
             });
         }
         if self.exception == Exception::PolicyEdits && disguised {
@@ -214,17 +236,18 @@ impl PathRule {
     }
 
     /// What the human can do about the rule and a path.
-    pub(super) fn remedy(&self, path: &str, user_file: &str) -> String {
+    fn remedy(&self, path: &str, hit: &Hit, lifted: Lifted<'_>) -> String {
         match self.exception {
             Exception::Never => BY_HAND.to_owned(),
-            // A disguised name, or one with characters that nothing lifts, gets no exception.
-            Exception::ExactPath if !fold::is_canonical(path) => BY_HAND.to_owned(),
+            Exception::ExactPath if hit.disguised || !fold::is_canonical(path) => {
+                "write the name in plain letters".to_owned()
+            }
             Exception::ExactPath => format!(
                 "if it holds no secret, write three lines at the end of {}: [[exception]] / path = {path:?} / reason = \"why\"",
-                if user_file.is_empty() {
+                if lifted.user_file.is_empty() {
                     "your own policy.toml"
                 } else {
-                    user_file
+                    lifted.user_file
                 }
             ),
             Exception::PolicyEdits => {

@@ -265,3 +265,246 @@ fn policy_show_names_version_dates_and_sources() {
     );
     assert_eq!(place.milton(&["policy", "explain", "no.such.rule"]).code, 2);
 }
+
+/// Writes the user's own policy file.
+fn user_policy(place: &Environment, text: &str) -> std::path::PathBuf {
+    let folder = place.home().join(".config/milton");
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("policy.toml");
+    std::fs::write(&file, text).unwrap();
+    file
+}
+
+#[test]
+fn a_false_positive_is_lifted_by_writing_what_the_message_says() {
+    let place = Environment::with_project();
+    let arguments = ["check", "--format", "json", "--path", "src/tokenizer.py"];
+    let called = place.milton(&arguments);
+    assert_eq!(
+        (called.code, called.rules()),
+        (20, vec!["path.secret_glob".to_owned()])
+    );
+    let verdict = called.verdict();
+    let remedy = verdict["violations"][0]["remedy"].as_str().unwrap();
+    let (file, lines) = remedy.split_once(": ").unwrap();
+    let file = file.rsplit(' ').next().unwrap();
+    let expected = place.home().join(".config/milton/policy.toml");
+    assert_eq!(std::path::Path::new(file), expected, "{remedy}");
+    user_policy(&place, &lines.replace(" / ", "\n"));
+    assert_eq!(place.milton(&arguments).code, 0, "{lines}");
+    // No other spelling of the path is meant.
+    for other in [
+        "src/Tokenizer.py",
+        "src/tokenizer.py.bak",
+        "tokenizer.py",
+        "src/t\u{43e}kenizer.py",
+    ] {
+        assert_eq!(
+            place.milton(&["check", "--path", other]).code,
+            20,
+            "{other}"
+        );
+    }
+    let explained = place.milton(&["policy", "explain", "--path", "src/tokenizer.py"]);
+    assert_eq!(explained.code, 0, "{}", explained.out);
+    assert!(
+        explained
+            .out
+            .contains("lifted by your exception for this exact path: why")
+    );
+    assert!(explained.out.contains(&expected.display().to_string()));
+    let shown = place.milton(&["policy", "show"]);
+    assert!(
+        shown.out.contains("exception=src/tokenizer.py (why)"),
+        "{}",
+        shown.out
+    );
+}
+
+#[test]
+fn an_exception_shows_in_the_evidence_of_a_run() {
+    let place = Environment::with_project();
+    user_policy(
+        &place,
+        "[[exception]]\npath = \"docs/keyboard.md\"\nreason = \"about typing\"\n",
+    );
+    let patch = "--- /dev/null\n+++ b/docs/keyboard.md\n@@ -0,0 +1 @@\n+# Typing\n";
+    let run = [
+        "run",
+        "Describe the typing",
+        "--patch",
+        "-",
+        "--test",
+        "true",
+        "--format",
+        "json",
+    ];
+    let called = place.milton_with_input(&run, patch.as_bytes());
+    let verdict = called.verdict();
+    let label = "exception=docs/keyboard.md (about typing)";
+    assert_eq!(verdict["overrides"], json!([label]), "{}", called.out);
+    let risks = verdict["risks"].as_array().unwrap();
+    assert!(
+        risks
+            .iter()
+            .any(|r| r["id"] == "override_active" && r["subject"] == label)
+    );
+    assert!(verdict["branch"].is_string(), "{}", called.out);
+}
+
+#[test]
+fn an_exception_that_would_lift_too_much_refuses_everything_with_its_place() {
+    let place = Environment::with_project();
+    for (path, says) in [
+        ("src/*key*", "is a pattern"),
+        (".env", "which no exception lifts"),
+        ("config/id_rsa", "which no exception lifts"),
+        ("./src/key.py", "is not how a path is written"),
+        ("src/\u{43a}ey.py", "only looks like"),
+    ] {
+        let text = format!("[[exception]]\npath = \"{path}\"\nreason = \"x\"\n");
+        let file = user_policy(&place, &text);
+        let called = place.milton(&["check", "--format", "json", "--path", "README.md"]);
+        assert_eq!(called.rules(), ["policy.invalid"], "{path}");
+        let verdict = called.verdict();
+        let detail = verdict["violations"][0]["detail"].as_str().unwrap();
+        let whereabouts = format!("{}, line 2, column 8", file.display());
+        assert!(
+            detail.starts_with(&whereabouts[..whereabouts.len().min(150)]),
+            "{detail}"
+        );
+        assert!(detail.contains(says), "{detail}");
+    }
+    // The repository has no word for it.
+    user_policy(&place, "");
+    place.write(
+        ".milton/policy.toml",
+        "[[exception]]\npath = \"src/key.py\"\nreason = \"x\"\n",
+    );
+    place.commit("exception");
+    let called = place.milton(&["check", "--format", "json", "--path", "src/key.py"]);
+    assert_eq!(called.rules(), ["policy.invalid"]);
+}
+
+#[test]
+fn explain_says_which_rule_decides_and_where_it_comes_from() {
+    let place = Environment::with_project();
+    place.write(
+        ".milton/policy.toml",
+        "[[path]]\nid = \"team.migrations\"\nwhy = \"by hand\"\nforbid = [\"**/migrations/*\"]\nmust_match = [\"a/migrations/1.py\"]\nmust_not_match = [\"a.py\"]\n\n[[command]]\nid = \"team.slow\"\nwhy = \"too slow\"\nforbid = [\"make test\"]\nmust_match = [\"make test\"]\nmust_not_match = [\"make check\"]\n",
+    );
+    place.commit("policy");
+    for (arguments, code, says) in [
+        (
+            &["--path", "app/migrations/2.py"][..],
+            20,
+            &[
+                "team.migrations: by hand",
+                "repository .milton/policy.toml at ",
+            ][..],
+        ),
+        (
+            &["--path", "docs/deployment/x.rst"],
+            0,
+            &["anchored at the root"],
+        ),
+        (
+            &["--path", ".env"],
+            20,
+            &["environment files", "change it by hand"],
+        ),
+        (
+            &["--branch", "main"],
+            20,
+            &["branch.protected", "main is protected"],
+        ),
+        (&["--branch", "self-upgrade/x"], 0, &["branch.slug"]),
+        (
+            &["--command", "git -C . push"],
+            20,
+            &["does not begin with one of: git status", "typed by you"],
+        ),
+        (
+            &["--command", "make test"],
+            20,
+            &["team.slow: too slow", "repository .milton/policy.toml at "],
+        ),
+        (
+            &["--", "git", "push", "origin"],
+            20,
+            &["command.never", "is refused too"],
+        ),
+        (
+            &["--", "pytest", "-q"],
+            0,
+            &["command.pytest", "runs the test suite"],
+        ),
+        (&["team.migrations"], 0, &["by hand", "**/migrations/*"]),
+        (&["path.secret_glob"], 0, &["**/*key*"]),
+    ] {
+        let mut all = vec!["policy", "explain"];
+        all.extend(arguments);
+        let called = place.milton(&all);
+        assert_eq!(
+            called.code, code,
+            "{arguments:?}: {}{}",
+            called.out, called.err
+        );
+        for text in says {
+            assert!(
+                called.out.contains(text),
+                "{arguments:?}: {text}: {}",
+                called.out
+            );
+        }
+    }
+    let called = place.milton(&[
+        "policy", "explain", "--format", "json", "--path", "key.py", "a.py",
+    ]);
+    let answer: serde_json::Value = serde_json::from_str(&called.out).unwrap();
+    assert_eq!(answer["status"], "BLOCKED_BY_POLICY");
+    assert_eq!(
+        answer["decisions"][0]["decided_by"][0]["rule"],
+        "path.secret_glob"
+    );
+    assert_eq!(answer["decisions"][1]["allowed"], true);
+}
+
+#[test]
+fn a_wrong_question_is_answered_with_the_right_one() {
+    let place = Environment::with_project();
+    for (arguments, says) in [
+        (&["src/key.py"][..], "--path src/key.py"),
+        (&["git push"], "--command \"git push\""),
+        (&["feature"], "--branch feature"),
+        (&[], "--path"),
+        (&["--pth", "x"], "'--path'"),
+        (&["--path", "a", "--branch", "b"], "cannot be used with"),
+    ] {
+        let mut all = vec!["policy", "explain"];
+        all.extend(arguments);
+        let called = place.milton(&all);
+        assert_eq!(called.code, 2, "{arguments:?}: {}", called.out);
+        assert!(called.err.contains(says), "{arguments:?}: {}", called.err);
+    }
+}
+
+#[test]
+fn a_rule_that_fails_its_own_example_is_named_with_file_and_example() {
+    let place = Environment::with_project();
+    place.write(
+        ".milton/policy.toml",
+        "[[path]]\nid = \"team.x\"\nwhy = \"y\"\nforbid = [\"vendor/*\"]\nmust_match = [\"src/wrong.py\"]\nmust_not_match = [\"a.py\"]\n",
+    );
+    place.commit("policy");
+    let called = place.milton(&["check", "--path", "README.md"]);
+    assert_eq!(called.code, 20);
+    for text in [
+        "policy.invalid",
+        ".milton/policy.toml at ",
+        "team.x",
+        "src/wrong.py",
+    ] {
+        assert!(called.out.contains(text), "{text}: {}", called.out);
+    }
+}
