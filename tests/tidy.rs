@@ -164,6 +164,7 @@ fn the_top_level_holds_only_what_a_newcomer_expects() {
         "assets",
         "tests",
         "benches",
+        "fuzz",
         "docs",
         "README.md",
         "LICENSE",

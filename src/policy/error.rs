@@ -51,7 +51,8 @@ impl Error {
             origin: origin.to_owned(),
             line: before.matches('\n').count() + 1,
             column: in_line.chars().count() + 1,
-            message: message.trim().replace('\n', "; "),
+            // A pattern that is quoted back may be as long as the file.
+            message: crate::policy::finding::bounded(&message.trim().replace('\n', "; ")),
         }
     }
 

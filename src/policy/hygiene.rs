@@ -45,7 +45,7 @@ impl CharacterClass {
 /// The longest component that Linux, macOS and Windows all take, in bytes.
 const MAX_COMPONENT: usize = 255;
 /// `PATH_MAX` on Linux.
-const MAX_PATH: usize = 4096;
+pub(super) const MAX_PATH: usize = 4096;
 
 const REMEDY: &str = "choose a plain name: letters, digits, '.', '_', '-', '/' and inner spaces";
 

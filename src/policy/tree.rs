@@ -5,17 +5,31 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::{BaseTree, ChangeSet, FileChange, FileMode, TreeEntry, TreeError, Violation};
 use crate::policy::finding::broken;
 use crate::policy::fold;
+use crate::policy::hygiene;
 
 /// Every breach of `path.through_symlink`, `path.collision` and `tree.mode`.
 pub(super) fn judge(changes: &ChangeSet, base: &dyn BaseTree) -> Result<Vec<Violation>, TreeError> {
     let mut violations = within(changes);
     let mut folders = Folders::new(base);
-    for file in &changes.files {
+    for file in changes
+        .files
+        .iter()
+        .filter(|file| is_comparable(&file.path))
+    {
         violations.extend(parents(file, base)?);
         violations.extend(siblings(file, &mut folders)?);
         violations.extend(modes(file, base)?);
     }
     Ok(violations)
+}
+
+/// The deepest path that is compared part by part: three times what the limits allow.
+const MAX_PARTS: usize = 100;
+
+/// Whether a path is compared with others. A longer one is refused in any case, and comparing all its
+/// parts would cost the square of its length.
+fn is_comparable(path: &str) -> bool {
+    path.len() <= hygiene::MAX_PATH && path.matches('/').count() < MAX_PARTS
 }
 
 /// The folders of a path from the root down, without the path itself.
@@ -142,8 +156,14 @@ fn within(changes: &ChangeSet) -> Vec<Violation> {
         if !seen.insert(path) {
             violations.push(collision(path, "is changed twice".to_owned()));
         }
+        if !is_comparable(path) {
+            continue;
+        }
+        let mut key = String::new();
         for prefix in folders_of(path).chain([path]) {
-            let first = spelled.entry(fold::collision_key(prefix)).or_insert(prefix);
+            let name = prefix.rsplit('/').next().unwrap_or(prefix);
+            key = format!("{key}/{}", fold::collision_key(name));
+            let first = spelled.entry(key.clone()).or_insert(prefix);
             if *first != prefix {
                 let detail = format!(
                     "{prefix:?} and {first:?} are one name to some file systems or readers"
