@@ -109,15 +109,13 @@ impl Policy {
 
     /// Says what decides about a command written as one string.
     pub fn explain_command_line(&self, text: &str) -> Decision {
-        match command_line::split(text) {
-            Ok(argv) => Decision {
-                subject: self.redact(text),
-                ..self.explain_argv(&argv)
-            },
-            Err(_) => {
-                let violations = self.judge_command_line(text).err().unwrap_or_default();
-                self.refused("command", text, violations, Vec::new())
-            }
+        let Ok(argv) = command_line::split(text) else {
+            let violations = self.judge_command_line(text).err().unwrap_or_default();
+            return self.refused("command", text, violations, Vec::new());
+        };
+        Decision {
+            subject: self.redact(text),
+            ..self.explain_argv(&argv)
         }
     }
 
