@@ -10,8 +10,11 @@
     clippy::panic,
     clippy::disallowed_methods,
     clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::format_collect,
+    clippy::too_many_lines,
     unreachable_pub,
-    reason = "test helpers"
+    reason = "test helpers and long tables"
 )]
 
 mod corpus;
