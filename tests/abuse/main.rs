@@ -28,15 +28,21 @@ mod parsers;
 use corpus::Corpus;
 use mutate::{Numbers, mutated};
 
-/// So many inputs for each parser. A debug build takes about a second and a half for them.
+/// So many inputs for each parser; `MILTON_ABUSE_INPUTS` sets another number for a long run by hand.
+/// A debug build takes a few seconds for them.
 const INPUTS: usize = 1500;
+
+fn inputs_wanted() -> usize {
+    let wanted = std::env::var("MILTON_ABUSE_INPUTS");
+    wanted.map_or(INPUTS, |number| number.parse().expect("a number of inputs"))
+}
 
 /// Gives mutations of a corpus to a parser; a panic names the input that made it.
 fn abuse(name: &str, corpus: &Corpus, mut parser: impl FnMut(&[u8])) {
     for seed in corpus.seeds {
         parser(seed.as_bytes());
     }
-    for round in 0..INPUTS {
+    for round in 0..inputs_wanted() {
         let input = mutated(&mut Numbers::new(round as u64 + 1), corpus);
         let shown = String::from_utf8_lossy(&input).into_owned();
         let parsed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| parser(&input)));
