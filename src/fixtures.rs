@@ -378,6 +378,7 @@ pub(crate) fn script(status: Status) -> Script {
     s.ended_by(status);
     s.push(EventKind::EvidenceWritten {
         dir: "/state/runs/20260112-100000-7f3a".to_owned(),
+        files: Vec::new(),
     });
     s.push(EventKind::RunFinished { status });
     s

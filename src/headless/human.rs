@@ -93,7 +93,7 @@ pub(super) fn event(event: &Event, state: &RunState) -> String {
         EventKind::TestsFinished { report } => tests(report, &mut lines),
         EventKind::RisksNoted { risks } => noted(risks, state, &mut lines),
         EventKind::ChecklistFilled { items } => checklist(items, &mut lines),
-        EventKind::EvidenceWritten { dir } => lines.push(OK, &format!("evidence: {dir}")),
+        EventKind::EvidenceWritten { dir, files: _ } => lines.push(OK, &format!("evidence: {dir}")),
         EventKind::RunFailed {
             status,
             message,

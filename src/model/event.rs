@@ -100,14 +100,14 @@ pub enum Gate {
     Tree,
 }
 
-/// A patch file in the run's folder.
+/// A file in the run's folder: a patch, or a part of the evidence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PatchRef {
     /// The file's name under the run's folder.
     pub file: String,
     /// Its size in bytes.
     pub bytes: u64,
-    /// The digest of the whole patch.
+    /// The digest of the whole file.
     pub sha256: Digest,
 }
 
@@ -239,10 +239,13 @@ pub enum EventKind {
         /// The six items.
         items: Vec<ChecklistItem>,
     },
-    /// The evidence was written.
+    /// The evidence was written. Recorded once more after each decision, which the evidence names.
     EvidenceWritten {
         /// The run's folder.
         dir: String,
+        /// The files with their digests; older records have none.
+        #[serde(default)]
+        files: Vec<PatchRef>,
     },
     /// The run met an error.
     RunFailed {

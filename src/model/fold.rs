@@ -83,7 +83,7 @@ impl RunState {
             EventKind::TestsFinished { report } => self.tests = Some(report.clone()),
             EventKind::RisksNoted { risks } => self.note_risks(risks),
             EventKind::ChecklistFilled { items } => self.checklist.clone_from(items),
-            EventKind::EvidenceWritten { dir } => self.evidence_dir = Some(dir.clone()),
+            EventKind::EvidenceWritten { dir, files: _ } => self.evidence_dir = Some(dir.clone()),
             EventKind::RunFailed {
                 status,
                 message,

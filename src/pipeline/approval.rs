@@ -138,7 +138,7 @@ fn same_log(run: &RunState, folder: &Path) -> Result<Option<Digest>, Void> {
 }
 
 /// The digest of a file, streamed; `None` when it cannot be read.
-fn file_digest(path: &Path) -> Option<Digest> {
+pub(super) fn file_digest(path: &Path) -> Option<Digest> {
     use std::io::Read as _;
     let mut file = std::fs::File::open(path).ok()?;
     let mut hasher = crate::model::digest::Hasher::default();

@@ -6,13 +6,16 @@ use std::path::Path;
 use crate::error::Failure;
 use crate::evidence;
 use crate::model::event::PatchRef;
-use crate::model::{EventKind, Phase, PhaseOutcome, RunState, Status, WorkBranch};
+use crate::model::{Digest, EventKind, Phase, PhaseOutcome, RunState, Status, WorkBranch};
+use crate::pipeline::approval;
 use crate::pipeline::building::git_failure;
 use crate::pipeline::driver::{Driver, failed};
 use crate::pipeline::machine::Input;
 
 /// How much of the test output the Markdown evidence quotes, in bytes from its end.
 const QUOTED_OUTPUT: u64 = 32 << 10;
+/// The folder of the outputs inside the run's folder.
+const OUTPUT: &str = "output";
 
 impl Driver {
     /// Writes the evidence; every run has it, whatever its status.
@@ -29,16 +32,15 @@ impl Driver {
             items: evidence::checklist(&self.run),
         })
         .await?;
-        let dir = self.ports.journal.folder().display().to_string();
-        self.record(EventKind::EvidenceWritten { dir }).await?;
+        let mut final_state = self.run.clone();
+        final_state.status = Some(status);
+        let written = self.write_evidence(&mut final_state)?;
+        self.record(written).await?;
         self.record(EventKind::PhaseFinished {
             phase: Phase::Evidence,
             outcome: PhaseOutcome::Done,
         })
         .await?;
-        let mut final_state = self.run.clone();
-        final_state.status = Some(status);
-        self.write_evidence(&final_state)?;
         self.record(EventKind::RunFinished { status }).await?;
         if self.reaches_review(status) {
             self.record(EventKind::PhaseStarted {
@@ -54,8 +56,12 @@ impl Driver {
         first_time && matches!(status, Status::Success | Status::TestFailure)
     }
 
-    fn write_evidence(&self, state: &RunState) -> Result<(), Failure> {
+    /// Writes the evidence of a state, and gives back the event that seals the files: the record
+    /// names their digests, so that `verify` finds whoever edits them.
+    fn write_evidence(&self, state: &mut RunState) -> Result<EventKind, Failure> {
         let folder = self.ports.journal.folder();
+        let dir = folder.display().to_string();
+        state.evidence_dir = Some(dir.clone());
         let diff = state.diff.as_ref().or(state.plan_patch.as_ref());
         let diff = diff
             .map(|patch| read_text(&folder, patch))
@@ -67,25 +73,37 @@ impl Driver {
             .find_map(|command| command.start.output.as_ref())
             .map(|file| read_tail(&folder.join(file)))
             .unwrap_or_default();
-        let write = |name: &str, text: &str| self.ports.journal.write_file(name, text.as_bytes());
-        write("evidence.json", &evidence::json(state))
-            .and_then(|()| write("evidence.md", &evidence::markdown(state, &diff, &output)))
-            .map_err(|error| {
+        let texts = [
+            ("evidence.json", evidence::json(state)),
+            ("evidence.md", evidence::markdown(state, &diff, &output)),
+        ];
+        let mut files = Vec::new();
+        for (name, text) in texts {
+            let written = self.ports.journal.write_file(name, text.as_bytes());
+            written.map_err(|error| {
                 Failure::run(
                     Status::InternalError,
                     format!("the evidence cannot be written: {error}"),
                     "make room in the run store, and check that no test removed the run's folder",
                 )
-            })
+            })?;
+            files.push(PatchRef {
+                file: name.to_owned(),
+                bytes: text.len() as u64,
+                sha256: Digest::of(text.as_bytes()),
+            });
+        }
+        files.extend(reports(state, &folder));
+        Ok(EventKind::EvidenceWritten { dir, files })
     }
 
     /// The evidence names the decision too.
     pub(super) async fn finish_review(&mut self) -> Result<(), Failure> {
-        let run = self.run.clone();
-        if let Err(failure) = self.write_evidence(&run) {
-            self.notice(&failure.message, &failure.hint).await?;
+        let mut run = self.run.clone();
+        match self.write_evidence(&mut run) {
+            Ok(written) => self.record(written).await,
+            Err(failure) => self.notice(&failure.message, &failure.hint).await,
         }
-        Ok(())
     }
 
     /// A run whose milton was killed gets its evidence when it is next opened.
@@ -131,6 +149,34 @@ impl Driver {
         }
         Ok(())
     }
+}
+
+/// What lies beside the outputs of the commands (the reports of test runners), with its digests: no
+/// other event names these files.
+fn reports(state: &RunState, folder: &Path) -> Vec<PatchRef> {
+    let Ok(entries) = std::fs::read_dir(folder.join(OUTPUT)) else {
+        return Vec::new();
+    };
+    let outputs: Vec<&String> = state
+        .commands
+        .iter()
+        .filter_map(|command| command.start.output.as_ref())
+        .collect();
+    let mut reports: Vec<PatchRef> = entries
+        .flatten()
+        .filter_map(|entry| {
+            let name = format!("{OUTPUT}/{}", entry.file_name().to_str()?);
+            let found = entry.metadata().ok().filter(std::fs::Metadata::is_file)?;
+            let sha256 = approval::file_digest(&entry.path())?;
+            (!outputs.contains(&&name)).then_some(PatchRef {
+                file: name,
+                bytes: found.len(),
+                sha256,
+            })
+        })
+        .collect();
+    reports.sort_by(|a, b| a.file.cmp(&b.file));
+    reports
 }
 
 fn read_text(folder: &Path, patch: &PatchRef) -> String {
