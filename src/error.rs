@@ -104,6 +104,9 @@ pub const EXIT_ABANDONED: u8 = 11;
 /// The reviewer left without a decision.
 pub const EXIT_UNDECIDED: u8 = 12;
 
+/// `milton verify` found something that is not as it was recorded.
+pub const EXIT_NOT_AS_RECORDED: u8 = 24;
+
 /// The exit code of a status (CONTRACT, "exit").
 pub fn status_code(status: Status, signal: Signal) -> u8 {
     match status {

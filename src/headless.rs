@@ -12,10 +12,10 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::evidence;
-use crate::model::{Event, EventKind, RunState};
+use crate::model::{Event, EventKind, RunState, Seal};
 use crate::text;
 
-pub use ending::next_step;
+pub use ending::{next_step, sealed};
 pub use list::{Life, Listed, list, list_json, show};
 
 /// What the reader of the output is.
@@ -84,11 +84,15 @@ impl<W: Write> Printer<W> {
     }
 
     /// Prints how the run ended: for people the status and, last, what to do next; for programs the
-    /// verdict object.
-    pub fn finish(&mut self, state: &RunState) -> io::Result<()> {
+    /// verdict object. Both name the seal of the record, which then stands outside it.
+    pub fn finish(&mut self, state: &RunState, seal: Option<&Seal>) -> io::Result<()> {
         match self.format {
-            Format::Json => self.json_line(&evidence::verdict(state))?,
-            Format::Human => self.out.write_all(ending::finish(state).as_bytes())?,
+            Format::Json => {
+                let mut verdict = evidence::verdict(state);
+                verdict.seal = seal.cloned();
+                self.json_line(&verdict)?;
+            }
+            Format::Human => self.out.write_all(ending::finish(state, seal).as_bytes())?,
         }
         self.out.flush()
     }

@@ -74,6 +74,8 @@ pub(super) enum Command {
     List(ListArguments),
     /// Print the evidence of a run
     Show(ShowArguments),
+    /// Check that a run's record, commit, branch, diff and policy are as they were recorded
+    Verify(VerifyArguments),
     /// Remove the branch of a run; its tip is kept
     Abandon(WhichRun),
     /// Bring the branch of an abandoned run back
@@ -229,6 +231,20 @@ pub(super) struct ShowArguments {
     /// The form of the output
     #[arg(long, value_enum, default_value_t = EvidenceFormat::Human)]
     pub(super) format: EvidenceFormat,
+}
+
+/// `milton verify`.
+#[derive(Debug, Args)]
+pub(super) struct VerifyArguments {
+    /// The run: its id, a unique part of it, or `latest`
+    pub(super) run: String,
+    /// The seal that the run printed, kept outside the run store: finds also a record that was
+    /// rewritten as a whole
+    #[arg(long, value_name = "SHA256")]
+    pub(super) seal: Option<String>,
+    /// The form of the output
+    #[arg(long, value_enum, default_value_t = OutputFormat::Human)]
+    pub(super) format: OutputFormat,
 }
 
 /// The form of evidence.

@@ -1,5 +1,6 @@
 //! The lines that stay on the terminal when the screen is gone.
 
+use crate::headless;
 use crate::model::{Decision, RunState};
 use crate::record::RunFolder;
 use crate::text;
@@ -49,5 +50,9 @@ pub(super) fn farewell(run: &RunState, folder: &RunFolder) -> String {
         folder.path("evidence.md").display()
     ));
     lines.push(String::new());
-    lines.join("\n")
+    let mut said = lines.join("\n");
+    if let Some(seal) = folder.seal() {
+        said.push_str(&headless::sealed(&seal));
+    }
+    said
 }

@@ -155,7 +155,7 @@ fn read_runs(store: &Store, repository: Option<&git::Repository>) -> Result<Read
     Ok(read)
 }
 
-fn belongs(run: &RunState, repository: Option<&git::Repository>) -> bool {
+pub(super) fn belongs(run: &RunState, repository: Option<&git::Repository>) -> bool {
     repository.is_none_or(|repository| Path::new(&run.repository) == repository.root())
 }
 
@@ -179,7 +179,7 @@ pub(super) fn find(
     Err(no_runs())
 }
 
-fn no_runs() -> Failure {
+pub(super) fn no_runs() -> Failure {
     Failure::usage(
         "there are no runs of this repository",
         "start one: milton run \"what you want\" --patch FILE",

@@ -10,6 +10,7 @@ mod output;
 mod policy;
 mod session;
 mod sources;
+mod verify;
 mod wiring;
 
 use std::process::ExitCode;
@@ -54,6 +55,7 @@ fn dispatch(arguments: Arguments) -> Result<u8, Failure> {
         Some(Command::Show(show)) => inspect::show(&settings, repository, &show),
         Some(Command::Abandon(which)) => session::abandon(&settings, repository, &which.run),
         Some(Command::Restore(which)) => session::restore(&settings, repository, &which.run),
+        Some(Command::Verify(verify)) => verify::verify(&settings, repository, &verify),
         Some(Command::Check(check)) => check::check(&settings, repository, &check),
         Some(Command::Policy(policy)) => policy::policy(&settings, repository, policy),
         Some(Command::Doctor) => doctor::doctor(&settings, repository),

@@ -133,7 +133,7 @@ pub(super) fn start(
             }
             Viewing::Lines(format) => {
                 drop(ends.commands);
-                print_lines(format, run, ends.updates).await
+                print_lines(format, run, &folder, ends.updates).await
             }
         };
         let end = joined(driver.await)?;
@@ -378,6 +378,7 @@ fn screen_settings(settings: &Settings, screen: ScreenArguments) -> tui::ScreenS
 async fn print_lines(
     format: headless::Format,
     mut run: RunState,
+    folder: &RunFolder,
     mut updates: mpsc::Receiver<Update>,
 ) -> Result<(), Failure> {
     let mut printer = Printer::new(std::io::stdout(), format);
@@ -393,7 +394,7 @@ async fn print_lines(
         }
     }
     if run.status.is_some() {
-        written = written.and_then(|()| printer.finish(&run));
+        written = written.and_then(|()| printer.finish(&run, folder.seal().as_ref()));
     }
     // The record is complete without the printed lines, so the exit code stays the run's own.
     if let Err(error) = written

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::checklist_now;
 use crate::model::event::SCHEMA;
 use crate::model::{
-    ChecklistItem, Decision, Oid, Override, Risk, RunId, RunState, Stats, Status, Tier, Violation,
-    WorkBranch,
+    ChecklistItem, Decision, Oid, Override, Risk, RunId, RunState, Seal, Stats, Status, Tier,
+    Violation, WorkBranch,
 };
 
 /// What a script reads of a run (CONTRACT: verdict object).
@@ -48,6 +48,10 @@ pub struct VerdictObject {
     pub overrides: Vec<String>,
     /// The run's folder; null before the evidence was written.
     pub evidence_dir: Option<String>,
+    /// Where the record stands, for `milton verify --seal`; only at the end of `run --format json`,
+    /// because nothing that lies in the record can hold it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<Seal>,
 }
 
 /// One changed file.
@@ -141,5 +145,6 @@ pub fn verdict(state: &RunState) -> VerdictObject {
         },
         overrides: state.overrides.iter().map(Override::label).collect(),
         evidence_dir: state.evidence_dir.clone(),
+        seal: None,
     }
 }

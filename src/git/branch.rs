@@ -193,7 +193,7 @@ impl Repository {
     }
 
     /// Where a ref points; refuses a symbolic one.
-    fn direct_target(&self, name: &str) -> Result<Option<Oid>, Error> {
+    pub(super) fn direct_target(&self, name: &str) -> Result<Option<Oid>, Error> {
         match self.find(name)? {
             None => Ok(None),
             Some(reference) => match reference.target() {
@@ -284,7 +284,7 @@ enum Creation {
     Taken,
 }
 
-fn kept_name(run: &RunId) -> String {
+pub(super) fn kept_name(run: &RunId) -> String {
     format!("{KEPT}{run}")
 }
 

@@ -2,7 +2,7 @@
 
 use super::human::{BAD, Lines, OK};
 use crate::evidence::goal;
-use crate::model::{Decision, ReviewAct, RunState, Status};
+use crate::model::{Decision, ReviewAct, RunState, Seal, Status};
 use crate::text::visible;
 
 pub(super) fn reviewed(act: &ReviewAct) -> String {
@@ -47,7 +47,7 @@ pub(super) fn reviewed(act: &ReviewAct) -> String {
 }
 
 /// The last lines of a run.
-pub(super) fn finish(state: &RunState) -> String {
+pub(super) fn finish(state: &RunState, seal: Option<&Seal>) -> String {
     let mut lines = Lines::default();
     let status = state.status.map_or("unfinished", Status::as_str);
     let mark = if state.status == Some(Status::Success) {
@@ -62,11 +62,19 @@ pub(super) fn finish(state: &RunState) -> String {
         Decision::Abandoned => ", abandoned",
     };
     lines.push(mark, &format!("{status}{decision}: {}", goal(state)));
-    // Not cut: it is there to be copied.
+    // Not cut: both are there to be copied.
+    if let Some(seal) = seal {
+        lines.0.push_str(&sealed(seal));
+    }
     lines.0.push_str("next: ");
     lines.0.push_str(&visible(&next_step(state)));
     lines.0.push('\n');
     lines.0
+}
+
+/// The line that names the seal of a record.
+pub fn sealed(seal: &Seal) -> String {
+    format!("record: {} events, seal {}\n", seal.events, seal.sha256)
 }
 
 /// What the human can do now, as one line.

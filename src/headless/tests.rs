@@ -8,7 +8,7 @@ fn printed(status: Status, format: Format) -> String {
     for event in &ended(status) {
         printer.event(event).unwrap();
     }
-    printer.finish(&state(status)).unwrap();
+    printer.finish(&state(status), None).unwrap();
     String::from_utf8(printer.out).unwrap()
 }
 
@@ -189,7 +189,7 @@ fn hostile_text_reaches_the_reader_only_made_visible() {
         printer.event(event).unwrap();
     }
     let state = RunState::replay(&events).unwrap();
-    printer.finish(&state).unwrap();
+    printer.finish(&state, None).unwrap();
     let mut text = String::from_utf8(printer.out).unwrap();
     let mut json = Printer::new(Vec::new(), Format::Json);
     for event in &events {
@@ -225,7 +225,7 @@ fn a_reader_that_went_away_is_an_error_and_no_panic() {
         let first = &ended(Status::Success)[0];
         let error = printer.event(first).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
-        let error = printer.finish(&state(Status::Success)).unwrap_err();
+        let error = printer.finish(&state(Status::Success), None).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
     }
 }

@@ -20,6 +20,7 @@ pub mod status;
 pub mod tests_report;
 pub mod tree;
 pub mod verdict;
+pub mod verification;
 
 pub use change::{ChangeSet, FileChange, FileState, LineStat};
 pub use checklist::{ChecklistItem, ItemId, TickedBy};
@@ -39,3 +40,4 @@ pub use status::{Decision, Status};
 pub use tests_report::{FailedTest, TestOutcome, TestReport};
 pub use tree::{BaseTree, TreeEntry, TreeError};
 pub use verdict::{Risk, Stats, Verdict, Violation};
+pub use verification::{Check, CheckOutcome, Seal};

@@ -18,6 +18,7 @@ pub mod tiers;
 pub use planning::{REPOSITORY_POLICY, load_policy};
 mod reviewing;
 pub mod testing;
+pub mod verification;
 mod verifying;
 
 use crate::model::{CommandId, Event};

@@ -8,6 +8,8 @@ use crate::model::{Override, Violation};
 use crate::policy::finding::broken;
 
 const PREFIX: &str = "MILTON_SELF_UPGRADE_";
+/// How the record names the source of a variable.
+const ENVIRONMENT: &str = "environment";
 
 /// More files than this is a migration, not a change that somebody reviews.
 const MOST_FILES: u64 = 10_000;
@@ -77,6 +79,17 @@ impl Overrides {
         }
     }
 
+    /// The variables that a run recorded as active, so that its policy can be made again.
+    pub fn recorded(active: &[Override]) -> Result<Self, Vec<Violation>> {
+        Self::parse(|full| {
+            let name = full.strip_prefix(PREFIX)?;
+            let found = active
+                .iter()
+                .find(|active| active.name == name && active.source == ENVIRONMENT)?;
+            Some(OsString::from(&found.value))
+        })
+    }
+
     /// The active ones, as they are shown and recorded.
     pub(super) fn active(&self) -> Vec<Override> {
         let flag = |on: bool| on.then(|| "1".to_owned());
@@ -93,7 +106,7 @@ impl Overrides {
             Some(Override {
                 name: name.to_owned(),
                 value: value?,
-                source: "environment".to_owned(),
+                source: ENVIRONMENT.to_owned(),
             })
         })
         .collect()

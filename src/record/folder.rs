@@ -7,7 +7,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::log::{Reader, Torn};
 use super::{Error, audit};
-use crate::model::{CommandId, Event, RunId, RunState};
+use crate::model::{CommandId, Event, RunId, RunState, Seal};
 
 /// The files of a run that only its writer may write.
 pub(super) const EVENTS: &str = "events.jsonl";
@@ -80,11 +80,16 @@ impl RunFolder {
         // to be behind.
         let head = self.read_head()?;
         let mut reader = Reader::new(self.path(EVENTS), self.run.clone());
-        reader.watch = head.as_ref().map_or(0, |(seq, _)| *seq);
         let mut events = Vec::new();
-        reader.read(|event| events.push(event))?;
-        if let Some((seq, digest)) = head {
-            self.check_head(seq, &digest, &reader)?;
+        let mut sealed_line = None;
+        reader.read(|event, digest| {
+            if head.as_ref().is_some_and(|head| head.events == event.seq) {
+                sealed_line = Some(digest.to_owned());
+            }
+            events.push(event);
+        })?;
+        if let Some(seal) = &head {
+            self.check_head(seal, sealed_line.as_deref(), &reader)?;
         } else if reader.chain.seq > 1 {
             return Err(reader.broken("events.head, which seals the last line, is missing"));
         }
@@ -96,17 +101,24 @@ impl RunFolder {
         Ok((Recorded { events, torn }, reader))
     }
 
-    fn read_head(&self) -> Result<Option<(u64, String)>, Error> {
+    /// Where the record ends now: its last line and that line's digest. `None` before the first.
+    pub fn seal(&self) -> Option<Seal> {
+        self.read_head().ok().flatten()
+    }
+
+    fn read_head(&self) -> Result<Option<Seal>, Error> {
         let path = self.path(HEAD);
         let text = match fs::read(&path) {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(Error::io("read", &path, e)),
         };
-        let parsed = text
-            .trim_end()
-            .split_once(' ')
-            .and_then(|(seq, digest)| Some((seq.parse().ok()?, digest.to_owned())));
+        let parsed = text.trim_end().split_once(' ').and_then(|(seq, digest)| {
+            Some(Seal {
+                events: seq.parse().ok()?,
+                sha256: digest.to_owned(),
+            })
+        });
         match parsed {
             Some(head) => Ok(Some(head)),
             // Created, and the machine went down before the first line was sealed.
@@ -121,12 +133,13 @@ impl RunFolder {
 
     /// Checks the line that the head seals. Lines after it are possible (a crash between the two
     /// writes), a log that ends before it is not.
-    fn check_head(&self, seq: u64, digest: &str, reader: &Reader) -> Result<(), Error> {
+    fn check_head(&self, seal: &Seal, line: Option<&str>, reader: &Reader) -> Result<(), Error> {
+        let seq = seal.events;
         if seq > reader.chain.seq {
             let why = format!("the record ends here, but line {seq} was written");
             return Err(reader.broken(&why));
         }
-        if reader.watched.as_deref() == Some(digest) {
+        if line == Some(&seal.sha256) {
             return Ok(());
         }
         Err(Error::Broken {
@@ -175,7 +188,7 @@ impl Follower {
     /// that is still being written is left for the next call.
     pub fn poll(&mut self) -> Result<Vec<Event>, Error> {
         let mut events = Vec::new();
-        self.0.read(|event| events.push(event))?;
+        self.0.read(|event, _| events.push(event))?;
         Ok(events)
     }
 }

@@ -156,10 +156,6 @@ pub(super) struct Reader {
     pub(super) offset: u64,
     /// How many bytes of an unfinished line follow.
     pub(super) unfinished: u64,
-    /// The number of a line whose digest is wanted; 0 for none.
-    pub(super) watch: u64,
-    /// The digest of that line.
-    pub(super) watched: Option<String>,
 }
 
 impl Reader {
@@ -169,13 +165,11 @@ impl Reader {
             chain: Chain::new(run),
             offset: 0,
             unfinished: 0,
-            watch: 0,
-            watched: None,
         }
     }
 
-    /// Reads every whole line that was added and gives its event to `each`.
-    pub(super) fn read(&mut self, mut each: impl FnMut(Event)) -> Result<(), Error> {
+    /// Reads every whole line that was added and gives its event and its digest to `each`.
+    pub(super) fn read(&mut self, mut each: impl FnMut(Event, &str)) -> Result<(), Error> {
         let io = |source| Error::io("read", &self.path, source);
         let mut file = File::open(&self.path).map_err(io)?;
         let size = file.metadata().map_err(io)?.len();
@@ -200,10 +194,7 @@ impl Reader {
             }
             let event = self.chain.check(&line, &self.path)?;
             self.offset += read as u64;
-            if self.chain.seq == self.watch {
-                self.watched = Some(self.chain.prev.clone());
-            }
-            each(event);
+            each(event, &self.chain.prev);
         }
     }
 

@@ -9,12 +9,14 @@ mod error;
 mod folder;
 mod log;
 mod store;
+mod verify;
 mod writer;
 
 pub use error::Error;
 pub use folder::{Follower, Recorded, RunFolder};
 pub use log::{MAX_LINE, Torn};
 pub use store::Store;
+pub use verify::{Verified, first_difference};
 pub use writer::Writer;
 
 #[cfg(test)]

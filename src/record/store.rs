@@ -87,6 +87,13 @@ impl Store {
 
     /// Every run, newest first.
     pub fn runs(&self) -> Result<Vec<RunId>, Error> {
+        let mut runs = self.folders()?;
+        runs.retain(|run| self.folder(run).path(EVENTS).is_file());
+        Ok(runs)
+    }
+
+    /// Every folder that has the name of a run, newest first; its event log may be gone.
+    pub fn folders(&self) -> Result<Vec<RunId>, Error> {
         let io = |source| Error::io("read", &self.runs, source);
         let mut runs = Vec::new();
         let entries = match fs::read_dir(&self.runs) {
@@ -98,7 +105,7 @@ impl Store {
             let name = entry.map_err(io)?.file_name();
             // What is not a run id was not made by milton.
             let run = name.to_str().and_then(|n| RunId::parse(n).ok());
-            runs.extend(run.filter(|run| self.folder(run).path(EVENTS).is_file()));
+            runs.extend(run.filter(|run| self.folder(run).dir().is_dir()));
         }
         runs.sort_unstable_by(|a, b| b.cmp(a));
         Ok(runs)
@@ -106,7 +113,15 @@ impl Store {
 
     /// Finds a run by its name, the beginning of its name, its last part (`7f3a`), or `latest`.
     pub fn find(&self, text: &str) -> Result<RunId, Error> {
-        let runs = self.runs()?;
+        Self::find_in(self.runs()?, text)
+    }
+
+    /// As [`Store::find`], among the folders whose event log is gone too.
+    pub fn find_folder(&self, text: &str) -> Result<RunId, Error> {
+        Self::find_in(self.folders()?, text)
+    }
+
+    fn find_in(runs: Vec<RunId>, text: &str) -> Result<RunId, Error> {
         let none = || Error::NoSuchRun {
             text: text.to_owned(),
         };

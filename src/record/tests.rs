@@ -199,9 +199,15 @@ fn a_torn_last_line_is_moved_aside_and_reported() {
     let aside = fs::read_to_string(torn.moved_to.as_ref().unwrap()).unwrap();
     assert_eq!(aside, "{\"type\":\"event\",\"sche\n");
     let event = writer.append(time(9), notice("after")).unwrap();
-    assert_eq!(event.seq, 4);
+    assert_eq!(event.seq, 5);
     assert_eq!(folder.read().unwrap().torn, None);
-    assert_eq!(folder.events().unwrap().len(), 4);
+    let events = folder.events().unwrap();
+    assert_eq!(events.len(), 5);
+    let EventKind::Noticed { text, .. } = &events[3].kind else {
+        panic!("{:?}", events[3]);
+    };
+    let digest = Digest::of(aside.as_bytes());
+    assert!(text.contains(digest.as_str()), "{text}");
 }
 
 #[test]

@@ -12,8 +12,9 @@ use rustix::fs::{FlockOperation, flock};
 use super::audit::Audit;
 use super::folder::{AUDIT, EVENTS, HEAD, LOCK, TORN};
 use super::log::{Chain, Torn};
+use super::verify::head_line;
 use super::{Error, RunFolder};
-use crate::model::{Event, EventKind, RelPath, RunId};
+use crate::model::{Digest, Event, EventKind, RelPath, RunId, Seal};
 
 /// A reader that asks whether a run is live holds the lock for an instant; so long is waited for it
 /// before the run counts as busy.
@@ -34,8 +35,8 @@ pub struct Writer {
     length: u64,
     failed: bool,
     torn: Option<Torn>,
-    /// Held, not read: closing it gives the lock back.
-    _lock: File,
+    /// Closing it gives the lock back.
+    lock: File,
 }
 
 impl Writer {
@@ -76,7 +77,7 @@ impl Writer {
             length: 0,
             failed: false,
             torn: None,
-            _lock: lock,
+            lock,
         })
     }
 
@@ -112,7 +113,7 @@ impl Writer {
         }
         complete_audit(&mut audit_log, expected.as_bytes())
             .map_err(|e| Error::io("write", &folder.path(AUDIT), e))?;
-        Ok(Self {
+        let mut writer = Self {
             last_at: recorded.events.last().map_or(Timestamp::MIN, |e| e.at),
             folder,
             length: reader.offset,
@@ -123,8 +124,28 @@ impl Writer {
             audit,
             failed: false,
             torn,
-            _lock: lock,
-        })
+            lock,
+        };
+        writer.seal_torn_lines()?;
+        Ok(writer)
+    }
+
+    /// Records the digest of what was moved aside, so that nobody can change it unseen.
+    fn seal_torn_lines(&mut self) -> Result<(), Error> {
+        let Some(torn) = &self.torn else {
+            return Ok(());
+        };
+        let path = self.folder.path(TORN);
+        let whole = fs::read(&path).map_err(|e| Error::io("read", &path, e))?;
+        let kind = EventKind::Noticed {
+            text: format!(
+                "a milton that was killed left {} bytes of an unfinished line; they are kept in {}",
+                torn.bytes,
+                torn_digest(&Digest::of(&whole))
+            ),
+            hint: String::new(),
+        };
+        self.append(self.last_at, kind).map(|_| ())
     }
 
     /// Appends what happened, and gives back the event as every reader will read it. Time never
@@ -153,7 +174,10 @@ impl Writer {
             let sync = self.log.sync_data();
             sync.map_err(|e| Error::io("sync", &self.folder.path(EVENTS), e))?;
         }
-        let seal = format!("{:020} {}\n", self.chain.seq, self.chain.prev);
+        let seal = head_line(&Seal {
+            events: self.chain.seq,
+            sha256: self.chain.prev.clone(),
+        });
         let sealed = self.head.write_all_at(seal.as_bytes(), 0);
         sealed.map_err(|e| Error::io("write", &self.folder.path(HEAD), e))?;
         let mut records = String::new();
@@ -232,6 +256,15 @@ impl Writer {
     }
 }
 
+impl Drop for Writer {
+    /// Takes the number of this process out of the lock: what stays in it was left by a milton that
+    /// was killed.
+    fn drop(&mut self) {
+        // The lock itself goes with the file, whatever it says.
+        self.lock.set_len(0).ok();
+    }
+}
+
 #[cfg(test)]
 impl Writer {
     /// Puts another file in the log's place, for faults that a real disk rarely has.
@@ -269,6 +302,11 @@ fn is_synced(kind: &EventKind) -> bool {
         | EventKind::RunFailed { .. }
         | EventKind::Noticed { .. } => false,
     }
+}
+
+/// How the notice of an unfinished line ends; `verify` looks for it.
+pub(super) fn torn_digest(whole: &Digest) -> String {
+    format!("{TORN}, now sha256 {whole}")
 }
 
 fn open(path: &Path, options: &mut OpenOptions) -> Result<File, Error> {

@@ -7,6 +7,7 @@
     clippy::disallowed_methods,
     clippy::format_push_string,
     clippy::indexing_slicing,
+    clippy::string_slice,
     reason = "test helpers"
 )]
 
@@ -18,3 +19,4 @@ mod proposals;
 mod review;
 mod run;
 mod stop;
+mod verify;

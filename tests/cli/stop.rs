@@ -7,7 +7,7 @@ use crate::environment::Environment;
 use crate::proposals::{ENDLESS, GOOD};
 
 /// Starts a run whose test never ends, and waits until that test runs.
-fn endless(place: &Environment) -> (Child, BufReader<std::process::ChildStdout>) {
+pub(crate) fn endless(place: &Environment) -> (Child, BufReader<std::process::ChildStdout>) {
     std::fs::write(place.root().join("endless.patch"), ENDLESS).unwrap();
     let patch = place.root().join("endless.patch").display().to_string();
     let mut child = place.start(&[
