@@ -256,6 +256,8 @@ pub(super) enum EvidenceFormat {
     Json,
     /// For a pull request
     Markdown,
+    /// An in-toto Statement of the test result, for tools that check a supply chain
+    InToto,
 }
 
 /// One run.

@@ -68,6 +68,15 @@ pub(super) fn show(
     match arguments.format {
         EvidenceFormat::Human => print_run(&folder, state)?,
         EvidenceFormat::Json => output::print(&format!("{}\n", evidence::json(&state).trim_end()))?,
+        EvidenceFormat::InToto => {
+            let statement = evidence::in_toto(&state).map_err(|why| {
+                Failure::usage(
+                    format!("run {run} has no test result of a commit to state: {why}"),
+                    format!("milton show {run} tells what it came to"),
+                )
+            })?;
+            output::print(&statement)?;
+        }
         EvidenceFormat::Markdown => {
             let text = std::fs::read_to_string(folder.path("evidence.md")).map_err(|error| {
                 Failure::usage(

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::environment::Environment;
-use crate::proposals::{BREAKING, GOOD};
+use crate::proposals::{BREAKING, GOOD, writing};
 
 #[test]
 fn the_runs_of_a_repository_are_listed_newest_first() {
@@ -261,4 +261,34 @@ fn a_repository_of_another_object_format_is_refused_with_a_way_out() {
     let called = place.milton(&["--repo", "other", "list"]);
     assert_eq!(called.code, 22);
     assert!(called.err.contains("SHA-1"), "{}", called.err);
+}
+
+#[test]
+fn the_test_result_can_be_shown_as_an_in_toto_statement() {
+    let place = Environment::with_project();
+    let verdict = place.run_patch(GOOD, &["--topic", "x"]).verdict();
+    let called = place.milton(&["show", "latest", "--format", "in-toto"]);
+    assert_eq!(called.code, 0, "{}", called.err);
+    let statement: serde_json::Value = serde_json::from_str(&called.out).unwrap();
+    let subject = &statement["subject"][0];
+    assert_eq!(subject["name"], "repo/self-upgrade/x");
+    assert_eq!(subject["digest"]["gitCommit"], verdict["commit"]);
+    assert_eq!(statement["predicate"]["result"], "PASSED");
+
+    assert_eq!(place.run_patch(BREAKING, &[]).code, 21);
+    let called = place.milton(&["show", "latest", "--format", "in-toto"]);
+    let statement: serde_json::Value = serde_json::from_str(&called.out).unwrap();
+    assert_eq!(statement["predicate"]["result"], "FAILED");
+    let failed = statement["predicate"]["failedTests"].as_array().unwrap();
+    assert_eq!(failed, &["tests/test_calc.py::test_add"]);
+
+    let refused = place.run_proposal(&writing(".env", "A=1\n"), &[]);
+    assert_eq!(refused.code, 20);
+    let called = place.milton(&["show", "latest", "--format", "in-toto"]);
+    assert_eq!((called.code, called.out.as_str()), (2, ""));
+    assert!(
+        called.err.contains("nothing was committed"),
+        "{}",
+        called.err
+    );
 }
