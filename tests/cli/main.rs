@@ -11,7 +11,10 @@
     reason = "test helpers"
 )]
 
+mod catalogue;
 mod check;
+#[path = "../claims/mod.rs"]
+mod claims;
 mod environment;
 mod host;
 mod inspect;
