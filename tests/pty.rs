@@ -9,6 +9,8 @@
     reason = "test helpers"
 )]
 
+mod claims;
+
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::Command;
@@ -374,12 +376,25 @@ fn a_flood_of_keys_and_pasted_text_decides_nothing() {
     let mut terminal = place.run("good.patch", 120, 36);
     terminal.wait_for("[REVIEW]");
     terminal.keys("\u{1b}[200~AXSyyyy\nX\nA\u{1b}[201~");
-    terminal.keys("aaaaaaayyyy\n");
+    for id in claims::TERMINAL {
+        let line = include_str!("data/bypasses.jsonl").lines();
+        let entry = line.map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let entry = entry.into_iter().find(|entry| entry["id"] == id).unwrap();
+        assert_eq!(entry["expected"], serde_json::json!({"approved": false}));
+        terminal.keys(entry["input"]["bytes"].as_str().unwrap());
+    }
     terminal.press_until("?", "approve");
     terminal.press_until("\u{1b}", "[REVIEW]");
     assert!(place.has_branch("x"), "pasted text abandons nothing");
     terminal.press_until("q", "open it again");
     assert_eq!(terminal.exit_code(), 12);
+    let run = std::fs::read_dir(place.path("state/runs")).unwrap().next();
+    let evidence = std::fs::read_to_string(run.unwrap().unwrap().path().join("events.jsonl"));
+    let evidence = evidence.unwrap();
+    assert!(
+        !evidence.contains("\"approved\"") && !evidence.contains("item_ticked"),
+        "{evidence}"
+    );
 }
 
 #[test]

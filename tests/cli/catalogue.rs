@@ -2,6 +2,7 @@
 //! expectation is the entry's own, checked word by word.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -13,7 +14,7 @@ use crate::environment::{Called, Environment};
 use crate::proposals::{GOOD, writing};
 
 /// Every claimed entry and the test that answers for it.
-const ANSWERS: [(&str, fn(&Entry)); PROGRAM.len()] = [
+const ANSWERS: [(&str, Answer); PROGRAM.len()] = [
     ("GIT-hooks-run", hooks_run),
     ("GIT-info-attr-nodiff", info_attributes),
     ("GIT-textconv", textconv),
@@ -36,6 +37,9 @@ const ANSWERS: [(&str, fn(&Entry)); PROGRAM.len()] = [
     ("EVREF-push", pushed_evidence),
     ("EVREF-gc", collected_garbage),
 ];
+
+/// Checks an entry's expectation.
+type Answer = fn(&Entry);
 
 /// An entry of the catalogue.
 struct Entry {
@@ -132,7 +136,6 @@ fn every_claimed_entry_has_its_answer() {
 /// One test a third, so that they run beside each other.
 fn answer(part: usize) {
     for (id, answer) in ANSWERS.iter().skip(part).step_by(3) {
-        println!("{id}");
         answer(&Entry::of(id));
     }
 }
@@ -328,7 +331,6 @@ fn owner(entry: &Entry) {
     } else {
         let own = fs::metadata(&repo).unwrap();
         let theirs = fs::metadata("/").unwrap();
-        use std::os::unix::fs::MetadataExt as _;
         assert_ne!(own.uid(), theirs.uid());
         place.git(&["config", "core.worktree", "/"]);
     }
@@ -686,6 +688,26 @@ fn secret_in_argv_and_output(entry: &Entry) {
     change["verify"] = json!([argv]);
     assert_status(&place.run_proposal(&change, &[]), "BLOCKED_BY_POLICY");
     assert_not_stored(&place, &token, "in the argv of a proposal");
+    // In the words of the human.
+    let request = format!("Use {token} to log in");
+    let patch = ["run", &request, "--patch", "-", "--format", "json"];
+    let called = place.milton_with_input(&patch, GOOD.as_bytes());
+    assert_status(&called, "BLOCKED_BY_POLICY");
+    assert!(!called.out.contains(&token), "{}", called.out);
+    assert_not_stored(&place, &token, "in the request");
+    // In the argv that the human chose for the tests, which is run as it is.
+    let test = format!("python3 -c 'import sys; sys.exit(len(sys.argv[1]) - 40)' {token}");
+    place.run_patch(GOOD, &["--test", &test]).verdict();
+    assert_not_stored(&place, &token, "in the test command");
+    let exit = place.run_file("audit.log");
+    assert!(
+        exit.contains("EXIT_CODE: 0"),
+        "the whole token was given: {exit}"
+    );
+    // In the content of a change that is refused for it.
+    let change = writing("c.py", &format!("t = \"{token}\"\n"));
+    assert_status(&place.run_proposal(&change, &[]), "BLOCKED_BY_POLICY");
+    assert_not_stored(&place, &token, "in a refused change");
     // What a test prints, too.
     let test = format!(
         "def test_print():\n    print(\"ghp_\" + {:?})\n",
