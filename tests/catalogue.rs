@@ -15,7 +15,7 @@ mod claims;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use claims::{LISTS, OPEN_CLASSES};
+use claims::LISTS;
 use milton::model::plan::CommandOrigin;
 use milton::model::{
     BaseTree, ChangeSet, FileChange, FileMode, FileState, LineStat, Oid, Status, TreeEntry,
@@ -36,6 +36,9 @@ const CLASSES: [&str; 9] = [
     "secret",
     "git",
 ];
+
+/// Classes whose other entries are not yet in a list of their own.
+const OPEN_CLASSES: [&str; 4] = ["sandbox", "sandbox-control", "evidence", "display"];
 
 /// A base tree in memory: path to mode.
 #[derive(Default)]
@@ -423,7 +426,10 @@ fn compare_facts(entry: &Entry, verdict: &Verdict, rules: &[&str]) {
 
 /// The ids that another test list claims.
 fn claimed() -> BTreeSet<&'static str> {
-    LISTS.iter().flat_map(|list| list.iter().copied()).collect()
+    LISTS
+        .iter()
+        .flat_map(|(_, list)| list.iter().copied())
+        .collect()
 }
 
 #[test]
@@ -450,7 +456,10 @@ fn every_entry_of_the_catalogue_belongs_to_exactly_one_list() {
         entries.len(),
         "an id stands twice in the catalogue"
     );
-    let lists: Vec<&str> = LISTS.iter().flat_map(|list| list.iter().copied()).collect();
+    let lists: Vec<&str> = LISTS
+        .iter()
+        .flat_map(|(_, list)| list.iter().copied())
+        .collect();
     assert_eq!(
         lists.len(),
         claimed().len(),

@@ -28,6 +28,7 @@ use milton::pipeline::ports::{
     Git, Journal, PreparedView, Running, Sandbox, SandboxError, SystemClock, TestedTree,
 };
 use milton::pipeline::tiers::Tiers;
+use milton::pipeline::verification::against_repository;
 use milton::policy::Cleared;
 use milton::record::{self, Store, Writer};
 use tokio::sync::{mpsc, watch};
@@ -608,8 +609,24 @@ fn an_approval_is_void_when_the_branch_or_the_test_log_changed() {
     review(place.parts(&run), everything(&run));
     let tip = place.git(&["rev-parse", "self-upgrade/x"]);
     place.git(&["branch", "-f", "self-upgrade/x", "main"]);
-    assert_eq!(place.approve(&run, right(&run)).decision, Decision::Pending);
-    place.git(&["branch", "-f", "self-upgrade/x", &tip]);
+    let refused = place.approve(&run, right(&run));
+    assert_eq!(refused.decision, Decision::Pending);
+    let told = |run: &RunState| run.notices.last().unwrap().clone();
+    let (words, hint) = told(&refused);
+    assert!(
+        words.contains("self-upgrade/x no longer points at"),
+        "{words}"
+    );
+    assert!(hint.contains("run the change again"), "{hint}");
+    place.git(&["branch", "-D", "self-upgrade/x"]);
+    let refused = place.approve(&run, right(&run));
+    assert_eq!(refused.decision, Decision::Pending);
+    assert!(
+        told(&refused).0.contains("self-upgrade/x"),
+        "{:?}",
+        told(&refused)
+    );
+    place.git(&["branch", "self-upgrade/x", &tip]);
     let journal = place.parts(&run).journal;
     let log = journal
         .folder()
@@ -619,8 +636,45 @@ fn an_approval_is_void_when_the_branch_or_the_test_log_changed() {
     std::fs::write(&log, "999 passed\n").unwrap();
     assert_eq!(place.approve(&run, right(&run)).decision, Decision::Pending);
     std::fs::write(&log, honest).unwrap();
-    assert_eq!(
-        place.approve(&run, right(&run)).decision,
-        Decision::Approved
+    let approved = place.approve(&run, right(&run));
+    assert_eq!(approved.decision, Decision::Approved);
+}
+
+#[test]
+fn an_approved_run_verifies_and_an_approval_of_something_else_does_not() {
+    let place = Place::new();
+    let run = place.finished_run();
+    review(place.parts(&run), everything(&run));
+    let approved = place.approve(&run, right(&run));
+    assert_eq!(approved.decision, Decision::Approved);
+    let store = Store::look(&place.state(), &[]).unwrap();
+    let verified = store.folder(&run.run).verify();
+    let checks = against_repository(
+        &approved,
+        &place.real_git(),
+        store.folder(&run.run).dir(),
+        &HumanPolicy::default(),
+    );
+    for check in verified.checks.iter().chain(&checks) {
+        assert!(!check.is_failed(), "{check:?}");
+    }
+    assert!(checks.iter().any(|check| check.subject == "approval"));
+    // An approval that was given for something else is found.
+    let mut forged = approved.clone();
+    forged.approval.as_mut().unwrap().diff_sha256 = milton::model::Digest::of(b"another");
+    let folder = store.folder(&run.run);
+    let checks = against_repository(
+        &forged,
+        &place.real_git(),
+        folder.dir(),
+        &HumanPolicy::default(),
+    );
+    let approval = checks
+        .iter()
+        .find(|check| check.subject == "approval")
+        .unwrap();
+    assert!(
+        approval.is_failed() && approval.detail.contains("diff"),
+        "{approval:?}"
     );
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::error::Failure;
 use crate::evidence;
 use crate::model::event::PatchRef;
-use crate::model::{Digest, EventKind, Phase, PhaseOutcome, RunState, Status, WorkBranch};
+use crate::model::{Digest, EventKind, Phase, PhaseOutcome, Risk, RunState, Status, WorkBranch};
 use crate::pipeline::approval;
 use crate::pipeline::building::git_failure;
 use crate::pipeline::driver::{Driver, failed};
@@ -24,7 +24,8 @@ impl Driver {
             phase: Phase::Evidence,
         })
         .await?;
-        let risks = evidence::risks_after(&self.run);
+        let mut risks = evidence::risks_after(&self.run);
+        risks.extend(self.moved_base());
         if !risks.is_empty() {
             self.record(EventKind::RisksNoted { risks }).await?;
         }
@@ -49,6 +50,28 @@ impl Driver {
             .await?;
         }
         Ok(Input::Done)
+    }
+
+    /// The base branch may have moved while the run worked on what it was.
+    fn moved_base(&self) -> Option<Risk> {
+        let (branch, base) = (self.run.base_branch.as_ref()?, self.run.base.as_ref()?);
+        // A branch that cannot be read now is no news about the change.
+        let tip = self.ports.git.base_tip(branch).ok()?;
+        if tip.as_ref() == Some(base) {
+            return None;
+        }
+        let now = tip.map_or_else(
+            || "is gone".to_owned(),
+            |tip| format!("moved on to {}", tip.short()),
+        );
+        Some(Risk {
+            id: "base_moved".to_owned(),
+            subject: branch.clone(),
+            detail: format!(
+                "{branch} {now} while this ran: the change was judged and tested on {}",
+                base.short()
+            ),
+        })
     }
 
     fn reaches_review(&self, status: Status) -> bool {

@@ -18,6 +18,7 @@ mod claims;
 mod environment;
 mod host;
 mod inspect;
+mod moving;
 mod proposals;
 mod review;
 mod run;
