@@ -641,6 +641,23 @@ fn an_approval_is_void_when_the_branch_or_the_test_log_changed() {
 }
 
 #[test]
+fn an_approval_says_that_the_base_has_moved_since() {
+    let place = Place::new();
+    let run = place.finished_run();
+    review(place.parts(&run), everything(&run));
+    place.git(&["commit", "-q", "--allow-empty", "-m", "somebody else"]);
+    let approved = place.approve(&run, right(&run));
+    assert_eq!(approved.decision, Decision::Approved);
+    let (words, hint) = approved.notices.last().unwrap();
+    assert!(words.contains("main moved on to"), "{words}");
+    assert!(hint.contains("new base"), "{hint}");
+    assert_eq!(
+        approved.base, run.base,
+        "the approval stays bound to what was reviewed"
+    );
+}
+
+#[test]
 fn an_approved_run_verifies_and_an_approval_of_something_else_does_not() {
     let place = Place::new();
     let run = place.finished_run();

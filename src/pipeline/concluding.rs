@@ -53,7 +53,7 @@ impl Driver {
     }
 
     /// The base branch may have moved while the run worked on what it was.
-    fn moved_base(&self) -> Option<Risk> {
+    pub(super) fn moved_base(&self) -> Option<Risk> {
         let (branch, base) = (self.run.base_branch.as_ref()?, self.run.base.as_ref()?);
         // A branch that cannot be read now is no news about the change.
         let tip = self.ports.git.base_tip(branch).ok()?;
@@ -68,7 +68,7 @@ impl Driver {
             id: "base_moved".to_owned(),
             subject: branch.clone(),
             detail: format!(
-                "{branch} {now} while this ran: the change was judged and tested on {}",
+                "{branch} {now} since this began: the change was judged and tested on {}",
                 base.short()
             ),
         })

@@ -122,6 +122,10 @@ impl Driver {
                     },
                 })
                 .await?;
+                if let Some(moved) = self.moved_base() {
+                    let hint = "if both touch the same code, run the change again on the new base";
+                    self.notice(&moved.detail, hint).await?;
+                }
                 self.finish_review().await?;
                 Ok(Some(Input::Decided(Decision::Approved)))
             }
