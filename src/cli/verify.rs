@@ -14,7 +14,7 @@ use crate::model::{Check, CheckOutcome, Decision, RunId, RunState, Seal, Status}
 use crate::pipeline::driver::HumanPolicy;
 use crate::pipeline::verification;
 use crate::record::{RunFolder, Store, Verified};
-use crate::{git, text};
+use crate::{git, record, text};
 
 /// The version of the JSON form.
 const SCHEMA: u32 = 1;
@@ -40,6 +40,7 @@ pub(super) fn verify(
     repository: Option<&Path>,
     arguments: &VerifyArguments,
 ) -> Result<u8, Failure> {
+    let kept = arguments.seal.as_deref().map(seal).transpose()?;
     let wanted = match repository {
         Some(_) => Some(sources::repository(settings, repository)?),
         None => None,
@@ -67,12 +68,7 @@ pub(super) fn verify(
     }
     let state = RunState::replay(&verified.events).filter(|_| verified.is_whole);
     let mut checks = verified.checks.clone();
-    checks.extend(
-        arguments
-            .seal
-            .as_deref()
-            .map(|seal| sealed(seal, &verified)),
-    );
+    checks.extend(kept.map(|seal| sealed(&seal, &verified)));
     match &state {
         Some(state) => checks.extend(repository_checks(state, wanted, &folder, &human)),
         None => checks.push(Check::not_checked(
@@ -102,6 +98,18 @@ pub(super) fn verify(
     Ok(if ok { 0 } else { EXIT_NOT_AS_RECORDED })
 }
 
+/// A seal as it was printed: 64 digits.
+fn seal(text: &str) -> Result<String, Failure> {
+    let seal = text.trim().to_ascii_lowercase();
+    if seal.len() == 64 && seal.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Ok(seal);
+    }
+    Err(Failure::usage(
+        format!("not a seal: {text:?}"),
+        "a seal is the 64 digits behind `seal` in the last lines of a run",
+    ))
+}
+
 /// The run that `text` names. Unlike elsewhere, a folder whose event log is gone is a run too, and a
 /// record that cannot be read is an answer and no error.
 fn find(store: &Store, repository: Option<&git::Repository>, text: &str) -> Result<RunId, Failure> {
@@ -109,17 +117,20 @@ fn find(store: &Store, repository: Option<&git::Repository>, text: &str) -> Resu
         return store.find_folder(text).map_err(|e| record_failure(&e));
     }
     let folders = store.folders().map_err(|e| record_failure(&e))?;
-    let found = folders.into_iter().find(|id| {
-        let state = store.folder(id).state();
-        state.is_ok_and(|state| inspect::belongs(&state, repository))
-            || !verification::holds(&store.folder(id).verify().checks)
-    });
+    let found = folders
+        .into_iter()
+        .find(|id| match store.folder(id).state() {
+            Ok(state) => inspect::belongs(&state, repository),
+            // Ended before anything happened.
+            Err(record::Error::Empty { .. }) => false,
+            // It may be the one that is meant, and the newest is never passed over in silence.
+            Err(_) => true,
+        });
     found.ok_or_else(inspect::no_runs)
 }
 
 /// Whether the digest that somebody kept is one of the log's.
 fn sealed(wanted: &str, verified: &Verified) -> Check {
-    let wanted = wanted.trim().to_ascii_lowercase();
     let found = verified.seals.iter().find(|seal| seal.sha256 == wanted);
     match found {
         Some(seal) => Check::ok(

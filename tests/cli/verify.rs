@@ -484,6 +484,9 @@ fn what_is_typed_wrong_is_an_error_of_usage_and_says_what_to_do() {
         assert!(!called.err.is_empty());
     }
     let run = run_of(&place.run_patch(GOOD, &[]));
+    let called = place.milton(&["verify", &run, "--seal", "4711"]);
+    assert_eq!(called.code, 2);
+    assert!(called.err.contains("64 digits"), "{}", called.err);
     let short = &run[run.len() - 4..];
     for name in [&run, short, "latest", &run[..20]] {
         assert_eq!(place.milton(&["verify", name]).code, 0, "{name}");
