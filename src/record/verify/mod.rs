@@ -55,6 +55,26 @@ enum Writing {
     Closed,
 }
 
+/// Whether the reports of test runners are sealed: that happens when the evidence is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reports {
+    Sealed,
+    Open,
+}
+
+impl Reports {
+    fn of(events: &[Event]) -> Self {
+        let last = |is: fn(&EventKind) -> bool| events.iter().rposition(|event| is(&event.kind));
+        let written = last(|kind| matches!(kind, EventKind::EvidenceWritten { .. }));
+        let started = last(|kind| matches!(kind, EventKind::CommandStarted { .. }));
+        if written.is_some() && written > started {
+            Self::Sealed
+        } else {
+            Self::Open
+        }
+    }
+}
+
 impl RunFolder {
     /// Checks every file of the run's folder. Never fails: what cannot be read is a failed check.
     pub fn verify(&self) -> Verified {
@@ -94,7 +114,8 @@ impl RunFolder {
         }
         found.checks.extend(self.check_torn(&found.events));
         found.checks.extend(self.check_lock(writing));
-        found.checks.extend(self.check_unknown(&named));
+        let reports = Reports::of(&found.events);
+        found.checks.extend(self.check_unknown(&named, reports));
         found
     }
 
@@ -227,7 +248,7 @@ impl RunFolder {
     }
 
     /// Files that no event names: put there by somebody else, or named by lines that are gone.
-    fn check_unknown(&self, named: &BTreeMap<String, Wanted>) -> Vec<Check> {
+    fn check_unknown(&self, named: &BTreeMap<String, Wanted>, reports: Reports) -> Vec<Check> {
         let own = [EVENTS, HEAD, AUDIT, LOCK, TORN, OUTPUT];
         let mut checks = Vec::new();
         for folder in ["", OUTPUT] {
@@ -252,6 +273,11 @@ impl RunFolder {
                 }
                 checks.push(if name == VIEW {
                     Check::not_checked(name, "a test view; it is no part of the record")
+                } else if !folder.is_empty() && reports == Reports::Open {
+                    Check::not_checked(
+                        name,
+                        "it is sealed with the evidence, which is not written yet",
+                    )
                 } else {
                     Check::failed(name, "no event knows of it")
                 });
