@@ -197,6 +197,7 @@ fn check_policy(run: &RunState, repository: &Repository, human: &HumanPolicy) ->
     let then = HumanPolicy {
         overrides,
         file: human.file.clone(),
+        user_file: human.user_file.clone(),
     };
     let snapshot = match repository.snapshot(base) {
         Ok(snapshot) => snapshot,
