@@ -28,13 +28,13 @@ impl Driver {
         let base = self.work.base.as_ref().ok_or_else(out_of_order)?;
         let policy = self.work.policy.as_ref().ok_or_else(out_of_order)?;
         let draft = self.work.draft.as_ref().ok_or_else(out_of_order)?;
-        let plan = self.work.plan.as_ref().ok_or_else(out_of_order)?;
+        let plan = self.run.plan.as_ref().ok_or_else(out_of_order)?;
         let snapshot = self
             .ports
             .git
             .snapshot(&base.commit)
             .map_err(|e| git_failure(&e))?;
-        let mut notes = vec![self.work.request.clone()];
+        let mut notes = vec![self.run.request.clone()];
         notes.extend(
             self.work
                 .proposal

@@ -1,7 +1,7 @@
 //! The driver: performs what the machine asks for, and records it before it is shown.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
@@ -10,11 +10,10 @@ use crate::exec::StopSignal;
 use crate::git::{Base, Built};
 use crate::model::ReviewCommand;
 use crate::model::event::{Gate, PatchRef};
-use crate::model::{Digest, EventKind, Oid, Phase, PhaseOutcome, Plan, RunState, Status};
+use crate::model::{Digest, EventKind, Oid, Phase, PhaseOutcome, RunState, Status};
 use crate::pipeline::Update;
 use crate::pipeline::machine::{self, Effect, Input, Stage, State};
 use crate::pipeline::ports::{Clock, Git, Journal, Sandbox};
-use crate::pipeline::redaction;
 use crate::plan::{Draft, Proposal};
 use crate::policy::{Cleared, ClearedProposal, Overrides, Policy};
 
@@ -93,10 +92,6 @@ pub struct Wires {
 pub(super) struct Work {
     pub(super) base: Option<Base>,
     pub(super) policy: Option<Policy>,
-    /// The request as the human wrote it: the record holds it masked, and the gate must see it whole.
-    pub(super) request: String,
-    /// The plan, whole for the same reason.
-    pub(super) plan: Option<Box<Plan>>,
     pub(super) proposal: Option<Proposal>,
     pub(super) draft: Option<Draft>,
     pub(super) branch_name: String,
@@ -116,8 +111,6 @@ pub struct Driver {
     pub(super) work: Work,
     pub(super) stop: StopSignal,
     pub(super) signal: Option<Signal>,
-    /// Masks secrets in what is recorded; loaded with the first event.
-    floor: OnceLock<Box<Policy>>,
     queue: VecDeque<Effect>,
     commands_open: bool,
     signals_open: bool,
@@ -151,7 +144,6 @@ impl Driver {
             work: Work::default(),
             stop: StopSignal::default(),
             signal: None,
-            floor: OnceLock::new(),
             queue: VecDeque::new(),
             commands_open: true,
             signals_open: true,
@@ -320,7 +312,6 @@ impl Driver {
 
     /// Appends to the record, then shows. A record that cannot be written ends the run (invariant 3).
     pub(super) async fn record(&mut self, kind: EventKind) -> Result<(), Failure> {
-        let kind = self.masked(kind)?;
         let event = self.ports.journal.append(self.ports.clock.now(), kind).map_err(|error| {
             self.stop.stop();
             Failure::run(
@@ -337,22 +328,6 @@ impl Driver {
             .await
             .ok();
         Ok(())
-    }
-
-    /// The event without its secrets. The rules are the floor's, which nobody can loosen.
-    fn masked(&self, kind: EventKind) -> Result<EventKind, Failure> {
-        let floor = self.floor()?;
-        redaction::masked(kind, &|text| floor.redact(text))
-            .map_err(|error| Failure::internal(format!("an event cannot be masked: {error}")))
-    }
-
-    /// The policy that knows the secrets before one is loaded, and whatever is loaded.
-    pub(super) fn floor(&self) -> Result<&Policy, Failure> {
-        if let Some(floor) = self.floor.get() {
-            return Ok(floor);
-        }
-        let floor = Policy::embedded().map_err(|error| Failure::internal(error.to_string()))?;
-        Ok(self.floor.get_or_init(|| Box::new(floor)))
     }
 
     pub(super) async fn notice(&mut self, text: &str, hint: &str) -> Result<(), Failure> {

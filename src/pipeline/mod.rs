@@ -11,7 +11,6 @@ pub mod fallback;
 pub mod machine;
 mod planning;
 pub mod ports;
-mod redaction;
 #[cfg(target_os = "linux")]
 pub mod sandboxed;
 pub mod tiers;

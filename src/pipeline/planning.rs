@@ -59,14 +59,7 @@ impl Driver {
         let planned = plan_of(&job, &policy, &*snapshot, &self.run.run)?;
         drop(snapshot);
         let preview = plan::render_patch(&planned.draft.changes, PREVIEW_LIMIT);
-        // A change with a secret in it is refused, and then nobody wants to find it here.
-        let preview = match String::from_utf8(preview) {
-            Ok(text) => policy.redact(&text).into_bytes(),
-            Err(bytes) => bytes.into_bytes(),
-        };
         let patch = self.write_patch("plan.patch", &preview)?;
-        self.work.request = job.request;
-        self.work.plan = Some(Box::new(planned.plan.clone()));
         facts.push(EventKind::PlanMade {
             plan: Box::new(planned.plan),
             patch,
