@@ -191,7 +191,7 @@ impl Policy {
 
     /// Masks secrets, bounds hostile text and drops doubles; the last step of every answer.
     pub(super) fn finish(&self, verdict: Verdict) -> Verdict {
-        let clean = |text: &str| bounded(&self.redact(text));
+        let clean = |text: &str| bounded(&self.floor.secrets.redact(text));
         let mut violations: Vec<Violation> = Vec::new();
         for found in verdict.violations {
             let found = Violation {

@@ -27,6 +27,7 @@ mod lines;
 mod never;
 mod overrides;
 mod paths;
+mod redactor;
 mod report;
 mod risks;
 mod secrets;
@@ -42,7 +43,9 @@ pub use cleared::Cleared;
 pub use error::Error;
 pub use gate::{ClearedProposal, Gated, Proposed};
 pub use overrides::Overrides;
+pub use redactor::Redactor;
 pub use report::{PolicyDocument, RuleInfo};
+pub use secrets::{MaskedLine, StreamMask};
 pub use source::{RepositoryPolicy, UserPolicy};
 
 use crate::model::plan::CommandOrigin;
@@ -271,7 +274,7 @@ impl Policy {
 
     /// The text with every secret masked, for any sink.
     pub fn redact(&self, text: &str) -> String {
-        self.floor.secrets.redact(text)
+        self.floor.secrets.redact(text).into_owned()
     }
 
     fn judge_name(&self, path: &str) -> Vec<Violation> {
