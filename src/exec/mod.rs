@@ -17,6 +17,7 @@
 
 mod capture;
 mod environment;
+mod mask;
 mod place;
 mod processes;
 mod program;
@@ -35,6 +36,7 @@ use std::time::Duration;
 
 use crate::model::{Digest, ExitKind, OutputSummary, Traces};
 
+pub use mask::{Masked, Masking, OutputMask};
 pub use place::{MOST_IN_MEMORY, Place};
 pub use program::resolve_program;
 pub use run::Supervisor;
@@ -58,7 +60,8 @@ pub struct CommandSpec {
     pub env: Vec<(OsString, OsString)>,
     /// The time limit; the command gets TERM then, and KILL 1.5 seconds later.
     pub timeout: Duration,
-    /// The file that takes every byte of both streams in order of arrival. It must not exist.
+    /// The file that takes every byte of both streams in order of arrival, masked where the
+    /// supervisor was told to. It must not exist.
     pub output: PathBuf,
     /// How many bytes both streams may print together; one more ends the command.
     pub output_limit: u64,

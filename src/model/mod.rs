@@ -24,7 +24,8 @@ pub mod verdict;
 pub use change::{ChangeSet, FileChange, FileState, LineStat};
 pub use checklist::{ChecklistItem, ItemId, TickedBy};
 pub use command::{
-    CommandEnd, CommandId, CommandStart, ExitKind, OutputSummary, SandboxReport, Tier, Traces,
+    CommandEnd, CommandId, CommandStart, ExitKind, MaskedSecret, OutputSummary, SandboxReport,
+    Tier, Traces,
 };
 pub use digest::Digest;
 pub use event::{Event, EventKind, Phase, PhaseOutcome, ReviewAct};

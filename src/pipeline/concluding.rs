@@ -10,6 +10,7 @@ use crate::model::{EventKind, Phase, PhaseOutcome, RunState, Status, WorkBranch}
 use crate::pipeline::building::git_failure;
 use crate::pipeline::driver::{Driver, failed};
 use crate::pipeline::machine::Input;
+use crate::pipeline::redaction::redacted_text;
 
 /// How much of the test output the Markdown evidence quotes, in bytes from its end.
 const QUOTED_OUTPUT: u64 = 32 << 10;
@@ -67,9 +68,11 @@ impl Driver {
             .find_map(|command| command.start.output.as_ref())
             .map(|file| read_tail(&folder.join(file)))
             .unwrap_or_default();
+        // The quoted diff may show secrets that the repository had before and has after the change.
+        let page = evidence::markdown(state, &redacted_text(&diff)?, &redacted_text(&output)?);
         let write = |name: &str, text: &str| self.ports.journal.write_file(name, text.as_bytes());
         write("evidence.json", &evidence::json(state))
-            .and_then(|()| write("evidence.md", &evidence::markdown(state, &diff, &output)))
+            .and_then(|()| write("evidence.md", &page))
             .map_err(|error| {
                 Failure::run(
                     Status::InternalError,

@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tokio::sync::watch;
 
 use crate::exec::{
-    self, CommandSpec, MOST_IN_MEMORY, Place, StopSignal, Supervisor, View, ViewRequest,
+    self, CommandSpec, MOST_IN_MEMORY, Masking, Place, StopSignal, Supervisor, View, ViewRequest,
 };
 use crate::git::{self, ExportSummary};
 use crate::pipeline::ports::{Git, PreparedView, Running, Sandbox, SandboxError, TestedTree};
@@ -26,6 +27,15 @@ impl PrivateCheckout {
         Self {
             supervisor: Supervisor::new(program),
             environment,
+        }
+    }
+
+    /// The same, which masks what commands print before it is written.
+    #[must_use]
+    pub fn masking(self, masking: Arc<dyn Masking>) -> Self {
+        Self {
+            supervisor: self.supervisor.masking(masking),
+            ..self
         }
     }
 }

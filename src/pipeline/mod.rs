@@ -11,6 +11,7 @@ pub mod fallback;
 pub mod machine;
 mod planning;
 pub mod ports;
+mod redaction;
 
 pub use planning::{REPOSITORY_POLICY, load_policy};
 mod reviewing;

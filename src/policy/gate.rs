@@ -13,6 +13,8 @@ use crate::policy::{Cleared, Policy, commands, compose, content, risks, source, 
 /// Everything that a proposal asks for.
 #[derive(Clone, Copy, Debug)]
 pub struct Proposed<'a> {
+    /// The human's own words; may be empty.
+    pub request: &'a str,
     /// One sentence.
     pub goal: &'a str,
     /// The proposal's own risk notes.
@@ -52,6 +54,8 @@ impl Policy {
     pub fn gate(&self, proposed: &Proposed<'_>, base: &dyn BaseTree) -> Result<Gated, TreeError> {
         let mut verdict = self.judge_changes(proposed.changes, base)?;
         verdict.violations.extend(self.judge_goal(proposed.goal));
+        let in_request = content::secrets_in("request", proposed.request, &self.floor.secrets);
+        verdict.violations.extend(in_request);
         for (index, note) in proposed.notes.iter().enumerate() {
             let subject = format!("risk note {}", index + 1);
             let found = content::secrets_in(&subject, note, &self.floor.secrets);

@@ -45,7 +45,7 @@ pub use gate::{ClearedProposal, Gated, Proposed};
 pub use overrides::Overrides;
 pub use redactor::Redactor;
 pub use report::{PolicyDocument, RuleInfo};
-pub use secrets::{MaskedLine, StreamMask};
+pub use secrets::{MaskedLine, StreamMask, is_masked};
 pub use source::{RepositoryPolicy, UserPolicy};
 
 use crate::model::plan::CommandOrigin;
@@ -204,9 +204,15 @@ impl Policy {
             name: name.clone(),
             source: "repository".to_owned(),
         }));
-        branch::judge(branch, &all)
-            .map(Cleared::grant)
-            .map_err(|violations| self.finished(violations))
+        let secrets = content::secrets_in("branch", branch, &self.floor.secrets);
+        match branch::judge(branch, &all) {
+            Ok(judged) if secrets.is_empty() => Ok(Cleared::grant(judged)),
+            Ok(_) => Err(self.finished(secrets)),
+            Err(mut violations) => {
+                violations.extend(secrets);
+                Err(self.finished(violations))
+            }
+        }
     }
 
     /// Judges a command by its words. What a human typed at the start may be anything but what

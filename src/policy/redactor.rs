@@ -31,6 +31,12 @@ impl Redactor {
         self.floor.secrets.redact(text)
     }
 
+    /// The words of a command line, or of any list, with every secret masked: also those that only
+    /// the word before tells (`--token VALUE`).
+    pub fn redact_words(&self, words: &[&str]) -> Vec<String> {
+        self.floor.secrets.redact_words(words)
+    }
+
     /// A mask for one stream of output.
     pub fn stream(&self) -> StreamMask {
         StreamMask::new(self.floor.clone())

@@ -127,6 +127,30 @@ impl Scanner {
         Cow::Owned(redacted)
     }
 
+    /// Every word masked, each for itself and as a part of the whole line.
+    pub(super) fn redact_words(&self, words: &[&str]) -> Vec<String> {
+        let mut masked = Vec::with_capacity(words.len());
+        let line = words.join(" ");
+        let hits = self.find(&line, |rule| rule.effect != Effect::Note);
+        let mut begin = 0;
+        for word in words {
+            let end = begin + word.len();
+            let inside = |hit: &&Hit| hit.range.start < end && hit.range.end > begin;
+            let mut text = String::new();
+            let mut done = 0;
+            for hit in hits.iter().filter(inside) {
+                let start = hit.range.start.max(begin) - begin;
+                text.push_str(word.get(done..start).unwrap_or_default());
+                text.push_str(&hit.masked());
+                done = hit.range.end.min(end) - begin;
+            }
+            text.push_str(word.get(done..).unwrap_or_default());
+            masked.push(self.redact(&text).into_owned());
+            begin = end + 1;
+        }
+        masked
+    }
+
     /// The matches of the wanted rules, joined where they overlap and named by the first rule.
     fn find(&self, text: &str, wanted: impl Fn(&Rule) -> bool) -> Vec<Hit> {
         let mut matches: Vec<Match> = Vec::new();
@@ -175,6 +199,11 @@ impl Scanner {
 /// `[secret: github-token]`: what a reader sees in the place of a secret.
 fn mask(rule: &str) -> String {
     format!("{MASK}{rule}]")
+}
+
+/// Whether a text holds a mask: something of it was never kept.
+pub fn is_masked(text: &str) -> bool {
+    text.contains(MASK)
 }
 
 #[cfg(test)]
