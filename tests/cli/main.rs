@@ -17,4 +17,5 @@ mod inspect;
 mod proposals;
 mod review;
 mod run;
+mod secrets;
 mod stop;

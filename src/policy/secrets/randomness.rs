@@ -1,16 +1,38 @@
 //! Whether a value could be a secret: random, and not words, code or a placeholder.
 
+/// Runs of so many characters in the order of the alphabet or of the digits stand in examples.
+const SEQUENCE: usize = 8;
+
+/// What stands in templates, addresses and examples, and never in a secret.
+const NO_SECRET: [&str; 10] = [
+    "${", "{{", "<", ">", "://", "(", ")", "...", "arn:", "example",
+];
+
 /// Whether a value is random enough to be a secret, and not words, code or a placeholder.
 pub(super) fn is_random(value: &str, least: f64) -> bool {
+    let lower = value.to_ascii_lowercase();
     let placeholder = value.starts_with(['$', '{', '%'])
-        || ["${", "{{", "<", ">", "://", "(", ")", "..."]
-            .iter()
-            .any(|part| value.contains(part));
+        || NO_SECRET.iter().any(|part| lower.contains(part))
+        || is_sequence(lower.as_bytes());
     !placeholder && !is_words(value) && entropy(value) >= least
+}
+
+/// Whether characters follow each other as in `abcdefgh` or `12345678`.
+fn is_sequence(lower: &[u8]) -> bool {
+    let mut run = 1;
+    for pair in lower.windows(2) {
+        let next = matches!(pair, [a, b] if a.is_ascii_alphanumeric() && *b == a.wrapping_add(1));
+        run = if next { run + 1 } else { 1 };
+        if run >= SEQUENCE {
+            return true;
+        }
+    }
+    false
 }
 
 /// Whether a value is made of words and short numbers (`predictable-key-2024`, `_PrivateKey`).
 fn is_words(value: &str) -> bool {
+    let value = value.replace("%20", " ");
     value
         .split(|c: char| !c.is_ascii_alphanumeric())
         .all(is_word)
@@ -51,12 +73,12 @@ fn entropy(value: &str) -> f64 {
 }
 
 /// A longer value is a block of text: one word of it says nothing about the rest.
-const LONGEST_EXAMPLE: usize = 200;
+const LONGEST_EXAMPLE: usize = 1000;
 
 /// Whether a value says of itself that it is none: the example keys of vendors' manuals, and filled
 /// with one character.
 pub(super) fn is_example(value: &str) -> bool {
-    if value.len() > LONGEST_EXAMPLE {
+    if value.len() > LONGEST_EXAMPLE || value.starts_with("-----BEGIN") {
         return false;
     }
     let filled = |c: char| {

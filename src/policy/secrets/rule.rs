@@ -26,6 +26,7 @@ pub(super) struct RuleText {
     keywords: Vec<String>,
     pattern: Option<String>,
     value: Option<String>,
+    unless: Option<String>,
     entropy: Option<f64>,
     #[serde(default)]
     effect: Effect,
@@ -58,7 +59,15 @@ pub(super) struct Rule {
     pattern: String,
     entropy: Option<f64>,
     /// `None` inside when the rule fails its own examples: then it matches whatever it is shown.
-    compiled: OnceLock<Option<Regex>>,
+    compiled: OnceLock<Option<Compiled>>,
+}
+
+/// The expressions of a rule.
+#[derive(Debug)]
+pub(super) struct Compiled {
+    pattern: Regex,
+    /// A match that this matches too is none.
+    unless: Option<Regex>,
 }
 
 impl Rule {
@@ -117,26 +126,36 @@ impl Rule {
         }
     }
 
-    /// Compiles the expression and runs the rule's own examples.
-    pub(super) fn compile(&self) -> Result<Regex, Error> {
+    /// Compiles the expressions and runs the rule's own examples.
+    pub(super) fn compile(&self) -> Result<Compiled, Error> {
         let failed = |why: String| Error::self_test("embedded", &self.id, why);
-        let pattern = RegexBuilder::new(&self.pattern)
-            .multi_line(true)
-            .build()
-            .map_err(|error| failed(error.to_string()))?;
+        let expression = |text: &str| {
+            let built = RegexBuilder::new(text).multi_line(true).build();
+            built.map_err(|error| failed(error.to_string()))
+        };
+        let compiled = Compiled {
+            pattern: expression(&self.pattern)?,
+            unless: self.text.unless.as_deref().map(expression).transpose()?,
+        };
         let (hits, misses) = (&self.text.must_match, &self.text.must_not_match);
         check("embedded", &self.id, hits, misses, |example| {
             let line = template::fill(example);
             let lower = line.to_ascii_lowercase();
             let seen = self.text.keywords.iter().any(|word| lower.contains(word));
-            seen && !self.find_with(&pattern, &line).is_empty()
+            seen && !self.find_with(&compiled, &line).is_empty()
         })?;
-        Ok(pattern)
+        Ok(compiled)
     }
 
-    fn find_with(&self, pattern: &Regex, text: &str) -> Vec<Range<usize>> {
-        pattern
+    fn find_with(&self, compiled: &Compiled, text: &str) -> Vec<Range<usize>> {
+        let excepted = |all: &str| {
+            let unless = compiled.unless.as_ref();
+            unless.is_some_and(|unless| unless.is_match(all))
+        };
+        compiled
+            .pattern
             .captures_iter(text)
+            .filter(|captures| !captures.get(0).is_some_and(|all| excepted(all.as_str())))
             .filter_map(|captures| captures.name("secret").or_else(|| captures.get(0)))
             .filter(|found| !found.as_str().starts_with(MASK.trim_end()) && !found.is_empty())
             .filter(|found| self.effect == Effect::Redact || !is_example(found.as_str()))
