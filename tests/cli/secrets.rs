@@ -124,39 +124,44 @@ fn a_refused_run_keeps_no_secret_wherever_it_stood() {
     }
 }
 
+/// A place whose only new test prints one secret on each stream, one in two pieces with a pause, and
+/// one in an assertion. The test puts the tokens together itself.
+fn with_leaking_test([out, err, halves, assertion]: [&str; 4]) -> Environment {
+    let place = Environment::with_project();
+    let built = |secret: &str| secret.split_at(3);
+    let ((a, b), (c, d)) = (built(out), built(err));
+    let ((e, f), (g, h)) = (built(halves), built(assertion));
+    let lines = [
+        "import sys, time".to_owned(),
+        String::new(),
+        String::new(),
+        "def test_leak(capfd):".to_owned(),
+        "    with capfd.disabled():".to_owned(),
+        "        print('first line', flush=True)".to_owned(),
+        format!("        print('out', '{a}' + '{b}', flush=True)"),
+        format!("        print('err', '{c}' + '{d}', file=sys.stderr, flush=True)"),
+        format!("        text = 'halves ' + '{e}' + '{f}'"),
+        "        for half in text[:20], text[20:]:".to_owned(),
+        "            sys.stdout.write(half)".to_owned(),
+        "            sys.stdout.flush()".to_owned(),
+        "            time.sleep(0.3)".to_owned(),
+        "        print()".to_owned(),
+        format!("    assert '{g}' + '{h}' == 'x'"),
+        String::new(),
+    ];
+    place.write("tests/test_leak.py", &lines.join("\n"));
+    place.commit("a test that prints secrets");
+    place
+}
+
 #[test]
 fn what_tests_print_is_masked_in_the_record_with_its_line() {
+    let secrets = ["stdout", "stderr", "halves", "assert"].map(token);
     for format in ["json", "human"] {
-        let place = Environment::with_project();
-        let secrets: Vec<String> = ["stdout", "stderr", "assert", "halves"]
-            .into_iter()
-            .map(token)
-            .collect();
-        // The tests put the tokens together too: what they print is what has to be found.
-        let built: Vec<String> = secrets
-            .iter()
-            .map(|secret| format!("'{}' + '{}'", &secret[..3], &secret[3..]))
-            .collect();
-        place.write(
-            "tests/test_leak.py",
-            &format!(
-                "import sys, time\n\n\ndef test_leak(capfd):\n    with capfd.disabled():\n        print('first line', flush=True)\n        print('out', {}, flush=True)\n        print('err', {}, file=sys.stderr, flush=True)\n        for half in ('halves ' + {})[:20], ('halves ' + {})[20:]:\n            sys.stdout.write(half); sys.stdout.flush(); time.sleep(0.3)\n        print()\n    assert {} == 'x'\n",
-                built[0], built[1], built[3], built[3], built[2]
-            ),
-        );
-        place.commit("a test that prints secrets");
-        let called = place.milton_with_input(
-            &[
-                "run",
-                "Change the calculator",
-                "--patch",
-                "-",
-                "--headless",
-                "--format",
-                format,
-            ],
-            GOOD.as_bytes(),
-        );
+        let place = with_leaking_test(secrets.each_ref().map(String::as_str));
+        let run = ["run", "Change the calculator", "--patch", "-", "--headless"];
+        let called =
+            place.milton_with_input(&[&run[..], &["--format", format]].concat(), GOOD.as_bytes());
         assert_eq!(called.code, 21, "{}\n{}", called.out, called.err);
         for secret in &secrets {
             assert_gone(&place, &called, secret);
@@ -167,32 +172,25 @@ fn what_tests_print_is_masked_in_the_record_with_its_line() {
         assert!(log.contains("halves [secret: github-token]"), "{log}");
         assert!(log.contains("test_leak.py:1"), "the location stays: {log}");
         if format == "json" {
-            let verdict = called.verdict();
-            let number = 1 + log
-                .lines()
-                .position(|line| line.starts_with("out "))
-                .unwrap();
-            let expected = format!("output/005.log:{number}");
-            let risks = verdict["risks"].as_array().unwrap();
-            let told = |risk: &&serde_json::Value| {
-                risk["id"] == "secret_in_output" && risk["subject"] == expected.as_str()
-            };
-            let told = risks
-                .iter()
-                .find(told)
-                .unwrap_or_else(|| panic!("{risks:#?}"));
-            assert!(told["detail"].as_str().unwrap().contains("github-token"));
-            let item = &verdict["checklist"][3];
-            assert_eq!(item["id"], "no_secrets", "{item}");
-            assert!(
-                item["evidence"]
-                    .as_str()
-                    .unwrap()
-                    .contains("masked in the record"),
-                "{item}"
-            );
+            the_reviewer_is_told(&called, &log);
         }
     }
+}
+
+fn the_reviewer_is_told(called: &Called, log: &str) {
+    let verdict = called.verdict();
+    let number = log.lines().position(|line| line.starts_with("out "));
+    let expected = format!("output/005.log:{}", 1 + number.unwrap());
+    let risks = verdict["risks"].as_array().unwrap();
+    let told = risks
+        .iter()
+        .find(|risk| risk["id"] == "secret_in_output" && risk["subject"] == expected.as_str())
+        .unwrap_or_else(|| panic!("{expected}: {risks:#?}"));
+    assert!(told["detail"].as_str().unwrap().contains("github-token"));
+    let item = &verdict["checklist"][3];
+    assert_eq!(item["id"], "no_secrets", "{item}");
+    let evidence = item["evidence"].as_str().unwrap();
+    assert!(evidence.contains("masked in the record"), "{evidence}");
 }
 
 #[test]
