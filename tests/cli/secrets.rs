@@ -126,11 +126,13 @@ fn a_refused_run_keeps_no_secret_wherever_it_stood() {
 
 /// A place whose only new test prints one secret on each stream, one in two pieces with a pause, and
 /// one in an assertion. The test puts the tokens together itself.
-fn with_leaking_test([out, err, halves, assertion]: [&str; 4]) -> Environment {
+fn with_leaking_test(secrets: [&str; 4]) -> Environment {
     let place = Environment::with_project();
-    let built = |secret: &str| secret.split_at(3);
-    let ((a, b), (c, d)) = (built(out), built(err));
-    let ((e, f), (g, h)) = (built(halves), built(assertion));
+    let built = |secret: &str| {
+        let (prefix, rest) = secret.split_at(3);
+        format!("'{prefix}' + '{rest}'")
+    };
+    let [out, err, halves, assertion] = secrets.map(built);
     let lines = [
         "import sys, time".to_owned(),
         String::new(),
@@ -138,15 +140,15 @@ fn with_leaking_test([out, err, halves, assertion]: [&str; 4]) -> Environment {
         "def test_leak(capfd):".to_owned(),
         "    with capfd.disabled():".to_owned(),
         "        print('first line', flush=True)".to_owned(),
-        format!("        print('out', '{a}' + '{b}', flush=True)"),
-        format!("        print('err', '{c}' + '{d}', file=sys.stderr, flush=True)"),
-        format!("        text = 'halves ' + '{e}' + '{f}'"),
+        format!("        print('out', {out}, flush=True)"),
+        format!("        print('err', {err}, file=sys.stderr, flush=True)"),
+        format!("        text = 'halves ' + {halves}"),
         "        for half in text[:20], text[20:]:".to_owned(),
         "            sys.stdout.write(half)".to_owned(),
         "            sys.stdout.flush()".to_owned(),
         "            time.sleep(0.3)".to_owned(),
         "        print()".to_owned(),
-        format!("    assert '{g}' + '{h}' == 'x'"),
+        format!("    assert {assertion} == 'x'"),
         String::new(),
     ];
     place.write("tests/test_leak.py", &lines.join("\n"));
