@@ -11,6 +11,9 @@ use crate::text;
 
 /// Writes to standard output; a reader that went away (`milton list | head -1`) is no error.
 pub(super) fn print(content: &str) -> Result<(), Failure> {
+    // Every part was made visible where it was put in; this holds for what was forgotten, and for a
+    // page that is printed from the run's folder.
+    let content = text::guarded(content);
     let mut out = std::io::stdout().lock();
     let written = out.write_all(content.as_bytes()).and_then(|()| out.flush());
     match written {
@@ -54,6 +57,12 @@ pub(super) fn usage(error: &clap::Error) {
 
 /// Prints a failure: what happened, more lines, what to do next.
 pub(super) fn failure(failure: &Failure) {
+    let text = failure_text(failure);
+    // Standard error is the last resort; when it is closed there is nobody to tell.
+    std::io::stderr().lock().write_all(text.as_bytes()).ok();
+}
+
+fn failure_text(failure: &Failure) -> String {
     let mut lines = vec![format!("milton: {}", shown(&failure.message))];
     lines.extend(
         failure
@@ -65,11 +74,7 @@ pub(super) fn failure(failure: &Failure) {
         lines.push(format!("hint: {}", shown(&failure.hint)));
     }
     lines.push(String::new());
-    // Standard error is the last resort; when it is closed there is nobody to tell.
-    std::io::stderr()
-        .lock()
-        .write_all(lines.join("\n").as_bytes())
-        .ok();
+    lines.join("\n")
 }
 
 /// `milton completions`.
@@ -94,4 +99,24 @@ pub(super) fn man() -> Result<u8, Failure> {
 pub(super) fn json(value: &impl serde::Serialize) -> Result<String, Failure> {
     serde_json::to_string(value)
         .map_err(|error| Failure::internal(format!("cannot write JSON: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::hidden_characters;
+
+    #[test]
+    fn an_error_shows_nothing_that_a_terminal_acts_on() {
+        for hostile in hidden_characters() {
+            let failure = Failure::usage(format!("a{hostile}b"), format!("c{hostile}d"))
+                .with_detail(vec![format!("e{hostile}f")]);
+            let text = failure_text(&failure);
+            assert_eq!(text.lines().count(), 3, "{text:?}");
+            assert!(
+                !text.chars().any(|c| c != '\n' && text::is_hidden(c)),
+                "{text:?}"
+            );
+        }
+    }
 }

@@ -212,3 +212,31 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn no_cell_of_the_screen_holds_a_character_that_a_terminal_acts_on() {
+    use crate::fixtures::{hidden_characters, hostile};
+    for text in hidden_characters() {
+        for (mut story, keys) in [
+            (review(), "]5"),
+            (blocked(), "5"),
+            (test_failure(), "4"),
+            (ready(), "A"),
+        ] {
+            for event in &mut story.events {
+                event.kind = hostile(&event.kind, &text);
+            }
+            let mut bench = Bench::new(&story, (120, 36));
+            for key in keys.chars() {
+                bench.keys(&key.to_string());
+                let hidden = |c: char| crate::text::is_hidden(c);
+                let buffer = bench.draw();
+                let raw = buffer
+                    .content()
+                    .iter()
+                    .find(|cell| cell.symbol().chars().any(hidden));
+                assert!(raw.is_none(), "{text:?} after {key}: {raw:?}");
+            }
+        }
+    }
+}
