@@ -7,6 +7,7 @@ mod checklist;
 mod json;
 mod markdown;
 mod markup;
+mod output;
 mod risks;
 mod verdict;
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::output;
 use crate::model::{Risk, RunState, Tier};
 use crate::text;
 
@@ -12,11 +13,11 @@ pub fn risks_after(facts: &RunState) -> Vec<Risk> {
     plan_and_diff(facts, &mut risks);
     overrides(facts, &mut risks);
     sandbox(facts, &mut risks);
-    secrets_in_output(facts, &mut risks);
+    output::risks(facts, &mut risks);
     risks
 }
 
-fn risk(id: &str, subject: &str, detail: String) -> Risk {
+pub(super) fn risk(id: &str, subject: &str, detail: String) -> Risk {
     Risk {
         id: id.to_owned(),
         subject: subject.to_owned(),
@@ -84,29 +85,4 @@ fn sandbox(facts: &RunState, risks: &mut Vec<Risk>) {
         gaps => format!("it does not stop: {}", gaps.join("; ")),
     };
     risks.push(risk("sandbox_reduced", sandbox.tier.as_str(), gaps));
-}
-
-/// Secrets that a command printed: the record has them masked, the program that printed them has
-/// them in clear.
-fn secrets_in_output(facts: &RunState, risks: &mut Vec<Risk>) {
-    for command in &facts.commands {
-        let (Some(end), Some(output)) = (&command.end, &command.start.output) else {
-            continue;
-        };
-        let shown = end.traces.secrets.len() as u64;
-        for secret in &end.traces.secrets {
-            let detail = format!(
-                "{} printed what looks like a secret ({}); it is masked in the record",
-                text::command_line(&command.start.argv),
-                secret.rule
-            );
-            let subject = format!("{output}:{}", secret.line);
-            risks.push(risk("secret_in_output", &subject, detail));
-        }
-        if end.traces.secrets_count > shown {
-            let more = end.traces.secrets_count - shown;
-            let detail = format!("{more} more, masked like the first {shown}");
-            risks.push(risk("secret_in_output", output, detail));
-        }
-    }
 }

@@ -194,6 +194,12 @@ fn hidden_characters(path: &str, added: &[Line<'_>]) -> Vec<Risk> {
     capped(risks, path)
 }
 
+/// The same for a text that is not a file: a name, the goal, the request, a note.
+pub(super) fn hidden_in_text(subject: &str, text: &str) -> Option<Risk> {
+    let detail = text.lines().find_map(hidden_in)?;
+    Some(risk("hidden_characters", subject, detail))
+}
+
 fn hidden_in(line: &str) -> Option<String> {
     let mut previous = ' ';
     let mut marks = 0;

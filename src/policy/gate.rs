@@ -56,10 +56,16 @@ impl Policy {
         verdict.violations.extend(self.judge_goal(proposed.goal));
         let in_request = content::secrets_in("request", proposed.request, &self.floor.secrets);
         verdict.violations.extend(in_request);
+        for (subject, text) in [("request", proposed.request), ("goal", proposed.goal)] {
+            verdict.risks.extend(content::hidden_in_text(subject, text));
+        }
         for (index, note) in proposed.notes.iter().enumerate() {
             let subject = format!("risk note {}", index + 1);
             let found = content::secrets_in(&subject, note, &self.floor.secrets);
             verdict.violations.extend(found);
+            verdict
+                .risks
+                .extend(content::hidden_in_text(&subject, note));
         }
         let branch = self.judge_branch(proposed.branch, proposed.protected);
         let branch = collect(branch, &mut verdict.violations);
@@ -122,6 +128,7 @@ impl Policy {
             if let Some(from) = &file.renamed_from {
                 violations.extend(self.judge_name(from));
             }
+            notes.extend(content::hidden_in_text(&file.path, &file.path));
             let (broken, risks) = content::judge(file, &self.floor.secrets);
             violations.extend(broken);
             notes.extend(risks);

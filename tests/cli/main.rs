@@ -11,6 +11,7 @@
 )]
 
 mod check;
+mod display;
 mod environment;
 mod host;
 mod inspect;
