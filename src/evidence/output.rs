@@ -5,7 +5,7 @@ use crate::model::run::CommandState;
 use crate::model::{CommandEnd, Risk, RunState};
 use crate::text;
 
-/// How much of a strange line a risk quotes, in columns.
+/// How much of a command or of a strange line a risk quotes, in columns.
 const QUOTED: usize = 60;
 
 /// The risks of all outputs.
@@ -25,7 +25,7 @@ fn secrets(command: &CommandState, end: &CommandEnd, output: &str, risks: &mut V
     for secret in &end.traces.secrets {
         let detail = format!(
             "{} printed what looks like a secret ({}); it is masked in the record",
-            text::command_line(&command.start.argv),
+            text::one_line(&text::command_line(&command.start.argv), QUOTED),
             secret.rule
         );
         let subject = format!("{output}:{}", secret.line);
