@@ -119,7 +119,7 @@ pub(super) fn start(
         let run = RunState::new(writer.run().clone());
         let folder = writer.folder().clone();
         let driver = Driver::new(
-            ports(settings, repository, writer)?,
+            ports(settings, repository, writer),
             human,
             wires,
             run.clone(),
@@ -183,7 +183,7 @@ fn review_live(
         let listener = listen_for_signals(ends.signals)?;
         let machine = State::reviewing(status_of(&run), run.decision, run.branch.is_some());
         let driver = Driver::new(
-            ports(settings, repository, writer)?,
+            ports(settings, repository, writer),
             human,
             wires,
             run.clone(),
@@ -304,7 +304,7 @@ fn decide(
         let (wires, ends) = wires();
         let machine = State::reviewing(status_of(&run), run.decision, run.branch.is_some());
         let driver = Driver::new(
-            ports(settings, repository, writer)?,
+            ports(settings, repository, writer),
             human,
             wires,
             run,

@@ -13,7 +13,6 @@ use crate::pipeline::Update;
 use crate::pipeline::driver::{Ports, RunEnd, Wires};
 use crate::pipeline::fallback::PrivateCheckout;
 use crate::pipeline::ports::SystemClock;
-use crate::policy::Redactor;
 use crate::record::Writer;
 
 /// Events wait here when the screen is busy drawing; then the driver waits too.
@@ -46,21 +45,16 @@ pub(super) fn wires() -> (Wires, Ends) {
     )
 }
 
-pub(super) fn ports(
-    settings: &Settings,
-    repository: git::Repository,
-    writer: Writer,
-) -> Result<Ports, Failure> {
-    // Without the table nothing can be recorded either, so this refuses nothing that could go on.
-    let redactor = Redactor::embedded()
-        .map_err(|error| Failure::internal(format!("the secret rules do not load: {error}")))?;
-    let sandbox = PrivateCheckout::new(settings.program.clone(), settings.environment.clone());
-    Ok(Ports {
+pub(super) fn ports(settings: &Settings, repository: git::Repository, writer: Writer) -> Ports {
+    Ports {
         git: Box::new(repository),
-        sandbox: Arc::new(sandbox.masking(Arc::new(redactor))),
+        sandbox: Arc::new(PrivateCheckout::new(
+            settings.program.clone(),
+            settings.environment.clone(),
+        )),
         journal: Box::new(writer),
         clock: Arc::new(SystemClock),
-    })
+    }
 }
 
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {

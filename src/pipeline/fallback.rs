@@ -4,15 +4,15 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use tokio::sync::watch;
 
 use crate::exec::{
-    self, CommandSpec, MOST_IN_MEMORY, Masking, Place, StopSignal, Supervisor, View, ViewRequest,
+    self, CommandSpec, MOST_IN_MEMORY, Place, StopSignal, Supervisor, View, ViewRequest,
 };
 use crate::git::{self, ExportSummary};
 use crate::pipeline::ports::{Git, PreparedView, Running, Sandbox, SandboxError, TestedTree};
+use crate::pipeline::redaction;
 
 /// A private checkout outside the repository.
 pub struct PrivateCheckout {
@@ -25,17 +25,8 @@ impl PrivateCheckout {
     /// from `environment`.
     pub fn new(program: PathBuf, environment: BTreeMap<OsString, OsString>) -> Self {
         Self {
-            supervisor: Supervisor::new(program),
+            supervisor: redaction::supervisor(program),
             environment,
-        }
-    }
-
-    /// The same, which masks what commands print before it is written.
-    #[must_use]
-    pub fn masking(self, masking: Arc<dyn Masking>) -> Self {
-        Self {
-            supervisor: self.supervisor.masking(masking),
-            ..self
         }
     }
 }

@@ -6,6 +6,9 @@
 //! screen. What is *not* masked is the change itself: the commit, and `diff.patch`, which stays byte
 //! for byte what git says (a change that adds or removes a secret never gets that far).
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::error::Failure;
@@ -79,9 +82,35 @@ fn mask_items(items: &mut [Value], redactor: &Redactor) -> bool {
     changed
 }
 
-impl exec::Masking for Redactor {
+/// The supervisor of every sandbox: what its commands print is masked before it is written.
+pub(super) fn supervisor(program: PathBuf) -> exec::Supervisor {
+    exec::Supervisor::new(program).masking(Arc::new(SecretRules))
+}
+
+/// Masks by the embedded table.
+#[derive(Debug)]
+struct SecretRules;
+
+impl exec::Masking for SecretRules {
     fn stream(&self) -> Box<dyn exec::OutputMask> {
-        Box::new(Self::stream(self))
+        match Redactor::embedded() {
+            Ok(redactor) => Box::new(redactor.stream()),
+            // Nothing can be recorded then either, so no command comes this far.
+            Err(_) => Box::new(Withheld),
+        }
+    }
+}
+
+/// Lets nothing through.
+struct Withheld;
+
+impl exec::OutputMask for Withheld {
+    fn mask(&mut self, _: &[u8], _: &mut Vec<u8>) -> Vec<exec::Masked> {
+        Vec::new()
+    }
+
+    fn is_harmless(&self, _: &[u8]) -> bool {
+        false
     }
 }
 
