@@ -461,3 +461,65 @@ pub(crate) fn approved() -> RunState {
     assert_eq!(state.decision, Decision::Approved);
     state
 }
+
+/// Every character that does not show or moves what is around it, in texts of a few.
+pub(crate) fn hidden_characters() -> Vec<String> {
+    let all = [
+        '\0'..='\u{1f}',
+        '\u{7f}'..='\u{a0}',
+        '\u{ad}'..='\u{ad}',
+        '\u{34f}'..='\u{34f}',
+        '\u{61c}'..='\u{61c}',
+        '\u{115f}'..='\u{1160}',
+        '\u{180b}'..='\u{180f}',
+        '\u{200b}'..='\u{200f}',
+        '\u{2028}'..='\u{202e}',
+        '\u{2060}'..='\u{206f}',
+        '\u{2800}'..='\u{2800}',
+        '\u{3164}'..='\u{3164}',
+        '\u{fe00}'..='\u{fe0f}',
+        '\u{feff}'..='\u{feff}',
+        '\u{ffa0}'..='\u{ffa0}',
+        '\u{fff9}'..='\u{fffb}',
+        '\u{e0000}'..='\u{e007f}',
+        '\u{e0100}'..='\u{e0107}',
+    ];
+    let all: Vec<char> = all.into_iter().flatten().collect();
+    all.chunks(12).map(|few| few.iter().collect()).collect()
+}
+
+/// The event with the text in front of and behind every text of it that may hold one.
+pub(crate) fn hostile(kind: &EventKind, text: &str) -> EventKind {
+    let value = serde_json::to_value(kind).unwrap();
+    let mut places = Vec::new();
+    text_places(&value, &mut String::new(), &mut places);
+    let mut hostile = value;
+    for place in places {
+        let old = hostile.pointer(&place).unwrap().clone();
+        let new = format!("{text}{}{text}", old.as_str().unwrap());
+        *hostile.pointer_mut(&place).unwrap() = new.into();
+        // A word of the domain (a phase, an id) that no longer reads stays what it was.
+        if serde_json::from_value::<EventKind>(hostile.clone()).is_err() {
+            *hostile.pointer_mut(&place).unwrap() = old;
+        }
+    }
+    serde_json::from_value(hostile).unwrap()
+}
+
+fn text_places(value: &serde_json::Value, place: &mut String, places: &mut Vec<String>) {
+    let children: Vec<(String, &serde_json::Value)> = match value {
+        serde_json::Value::String(_) => return places.push(place.clone()),
+        serde_json::Value::Array(items) => (0_usize..).map(|n| n.to_string()).zip(items).collect(),
+        serde_json::Value::Object(fields) => fields.iter().map(|(k, v)| (k.clone(), v)).collect(),
+        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {
+            return;
+        }
+    };
+    for (name, child) in children {
+        let length = place.len();
+        place.push('/');
+        place.push_str(&name);
+        text_places(child, place, places);
+        place.truncate(length);
+    }
+}

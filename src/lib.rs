@@ -26,3 +26,5 @@ pub mod cli;
 
 #[cfg(test)]
 mod fixtures;
+#[cfg(test)]
+mod tests;

@@ -182,6 +182,24 @@ pub fn json_escaped(json: String) -> String {
     escaped
 }
 
+/// The last guard before a terminal, for text that was made of sanitised parts: whatever hides or
+/// moves something is written out, line ends and tabs stay.
+pub fn guarded(text: &str) -> Cow<'_, str> {
+    let passes = |c: char| matches!(c, '\n' | '\t') || !is_hidden(c);
+    if text.chars().all(passes) {
+        return Cow::Borrowed(text);
+    }
+    let mut result = String::with_capacity(text.len() + 64);
+    for c in text.chars() {
+        if passes(c) {
+            result.push(c);
+        } else {
+            result.push_str(&stand_in(c));
+        }
+    }
+    Cow::Owned(result)
+}
+
 /// Whether a character does not show, moves what is around it, or looks like an ordinary space.
 pub fn is_hidden(c: char) -> bool {
     match c {

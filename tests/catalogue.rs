@@ -211,6 +211,7 @@ impl Request {
 
     fn judge(&self, base: &Base) -> Verdict {
         let proposed = Proposed {
+            request: "",
             goal: &self.goal,
             notes: &self.notes,
             branch: "self-upgrade/change-a-file",

@@ -133,6 +133,7 @@ fn judge_proposal(
     let verification =
         plan::verification(&*base, None, &proposal.verify).map_err(|e| broken(&e))?;
     let proposed = Proposed {
+        request: "",
         goal: &goal,
         notes: &proposal.risks,
         branch: &format!("{}{topic}", WorkBranch::PREFIX),

@@ -22,14 +22,14 @@ pub(super) fn farewell(run: &RunState, folder: &RunFolder) -> String {
     for violation in run.violations() {
         lines.push(format!(
             "  {} {}: {}",
-            violation.rule,
+            text::visible(&violation.rule),
             text::visible(&violation.subject),
             text::visible(&violation.detail)
         ));
     }
     match (run.decision, &run.merge_command) {
         (Decision::Approved, Some(command)) => {
-            lines.push(format!("merge it yourself:\n  {command}"));
+            lines.push(format!("merge it yourself:\n  {}", text::visible(command)));
         }
         (Decision::Abandoned, _) if run.kept_as.is_some() => {
             lines.push(format!("take it back: milton restore {}", run.run));
@@ -47,7 +47,7 @@ pub(super) fn farewell(run: &RunState, folder: &RunFolder) -> String {
     }
     lines.push(format!(
         "evidence: {}",
-        folder.path("evidence.md").display()
+        text::visible(&folder.path("evidence.md").display().to_string())
     ));
     lines.push(String::new());
     let mut said = lines.join("\n");
@@ -55,4 +55,27 @@ pub(super) fn farewell(run: &RunState, folder: &RunFolder) -> String {
         said.push_str(&headless::sealed(&seal));
     }
     said
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{STATUSES, approval, events, hidden_characters, hostile, script};
+    use crate::record::Store;
+
+    #[test]
+    fn the_last_lines_show_nothing_that_a_terminal_acts_on() {
+        let place = tempfile::tempdir().unwrap();
+        let store = Store::look(&place.path().join("a\u{1b}[2Jb"), &[]).unwrap();
+        for (text, status) in hidden_characters().iter().zip(STATUSES.into_iter().cycle()) {
+            let kinds = script(status).kinds;
+            let acts = approval().into_iter().map(|kind| (30_000, kind));
+            let kinds = kinds.into_iter().chain(acts);
+            let run = events(kinds.map(|(at, kind)| (at, hostile(&kind, text))));
+            let run = RunState::replay(&run).unwrap();
+            let lines = farewell(&run, &store.folder(&run.run));
+            let raw = lines.chars().find(|c| *c != '\n' && text::is_hidden(*c));
+            assert_eq!(raw, None, "{lines:?}");
+        }
+    }
 }

@@ -27,8 +27,7 @@ pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse_from(arguments::spelled_out(std::env::args_os())) {
         Ok(arguments) => arguments,
         Err(error) => {
-            // Help and version come this way too; a closed pipe is nobody's fault.
-            error.print().ok();
+            output::usage(&error);
             return ExitCode::from(if error.use_stderr() { EXIT_USAGE } else { 0 });
         }
     };

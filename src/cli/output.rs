@@ -6,10 +6,14 @@ use clap::CommandFactory as _;
 
 use crate::cli::arguments::Arguments;
 use crate::error::Failure;
+use crate::policy::Redactor;
 use crate::text;
 
 /// Writes to standard output; a reader that went away (`milton list | head -1`) is no error.
 pub(super) fn print(content: &str) -> Result<(), Failure> {
+    // Every part was made visible where it was put in; this holds for what was forgotten, and for a
+    // page that is printed from the run's folder.
+    let content = text::guarded(content);
     let mut out = std::io::stdout().lock();
     let written = out.write_all(content.as_bytes()).and_then(|()| out.flush());
     match written {
@@ -28,24 +32,49 @@ pub(super) fn is_gone(error: &std::io::Error) -> bool {
     terminal_gone || error.kind() == std::io::ErrorKind::BrokenPipe
 }
 
+/// A line that a person may see: no secret in it, and nothing that a terminal acts on. Should the
+/// table of secrets not load, the text is withheld: whoever reads this can look at the policy.
+fn shown(line: &str) -> String {
+    match Redactor::embedded() {
+        Ok(redactor) => text::visible(&redactor.redact(line)).into_owned(),
+        Err(error) => format!("(not shown: {})", text::visible(&error.to_string())),
+    }
+}
+
+/// What clap has to say about arguments: help and version as they are, errors as any other text from
+/// outside, for they repeat what was typed.
+pub(super) fn usage(error: &clap::Error) {
+    if !error.use_stderr() {
+        // A closed pipe is nobody's fault.
+        error.print().ok();
+        return;
+    }
+    let rendered = error.render().to_string();
+    let lines: Vec<String> = rendered.lines().map(shown).collect();
+    let text = format!("{}\n", lines.join("\n"));
+    std::io::stderr().lock().write_all(text.as_bytes()).ok();
+}
+
 /// Prints a failure: what happened, more lines, what to do next.
 pub(super) fn failure(failure: &Failure) {
-    let mut lines = vec![format!("milton: {}", text::visible(&failure.message))];
+    let text = failure_text(failure);
+    // Standard error is the last resort; when it is closed there is nobody to tell.
+    std::io::stderr().lock().write_all(text.as_bytes()).ok();
+}
+
+fn failure_text(failure: &Failure) -> String {
+    let mut lines = vec![format!("milton: {}", shown(&failure.message))];
     lines.extend(
         failure
             .detail
             .iter()
-            .map(|line| format!("  {}", text::visible(line))),
+            .map(|line| format!("  {}", shown(line))),
     );
     if !failure.hint.is_empty() {
-        lines.push(format!("hint: {}", text::visible(&failure.hint)));
+        lines.push(format!("hint: {}", shown(&failure.hint)));
     }
     lines.push(String::new());
-    // Standard error is the last resort; when it is closed there is nobody to tell.
-    std::io::stderr()
-        .lock()
-        .write_all(lines.join("\n").as_bytes())
-        .ok();
+    lines.join("\n")
 }
 
 /// `milton completions`.
@@ -70,4 +99,24 @@ pub(super) fn man() -> Result<u8, Failure> {
 pub(super) fn json(value: &impl serde::Serialize) -> Result<String, Failure> {
     serde_json::to_string(value)
         .map_err(|error| Failure::internal(format!("cannot write JSON: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::hidden_characters;
+
+    #[test]
+    fn an_error_shows_nothing_that_a_terminal_acts_on() {
+        for hostile in hidden_characters() {
+            let failure = Failure::usage(format!("a{hostile}b"), format!("c{hostile}d"))
+                .with_detail(vec![format!("e{hostile}f")]);
+            let text = failure_text(&failure);
+            assert_eq!(text.lines().count(), 3, "{text:?}");
+            assert!(
+                !text.chars().any(|c| c != '\n' && text::is_hidden(c)),
+                "{text:?}"
+            );
+        }
+    }
 }

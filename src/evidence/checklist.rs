@@ -121,6 +121,21 @@ fn no_forbidden_files(facts: &RunState) -> (bool, String) {
 }
 
 fn no_secrets(facts: &RunState) -> String {
+    let said = secrets_in_change(facts);
+    let printed: u64 = facts
+        .commands
+        .iter()
+        .filter_map(|command| command.end.as_ref())
+        .map(|end| end.traces.secrets_count)
+        .sum();
+    if printed == 0 {
+        return said;
+    }
+    let printed = count(printed, "secret");
+    format!("{said}; the commands printed {printed}, masked in the record: see the risks")
+}
+
+fn secrets_in_change(facts: &RunState) -> String {
     let found: Vec<&str> = facts
         .violations()
         .filter(|v| v.rule == "content.secret")

@@ -29,7 +29,7 @@ pub fn document(state: &RunState) -> Value {
 fn more_fields(state: &RunState) -> Value {
     let acknowledged = state.acknowledged.as_ref();
     let secret_in_words = super::secret_in(state, |subject| {
-        subject == "goal" || subject.starts_with("risk note ")
+        subject == "goal" || subject == "request" || subject.starts_with("risk note ")
     });
     json!({
         "type": "evidence",

@@ -189,7 +189,7 @@ fn checklist(state: &RunState, page: &mut String) {
         line!(
             page,
             "- [{tick}] {}: {}",
-            item.text,
+            escaped(&item.text),
             escaped(&item.evidence)
         );
     }

@@ -8,6 +8,7 @@ mod in_toto;
 mod json;
 mod markdown;
 mod markup;
+mod output;
 mod risks;
 mod verdict;
 
@@ -34,11 +35,9 @@ pub fn goal(state: &RunState) -> String {
     words.join(" ")
 }
 
-/// The human's request, unless it holds a secret (the gate reads it as the first note).
+/// The human's request, unless it holds a secret.
 pub(crate) fn request(state: &RunState) -> &str {
-    if secret_in(state, |subject| {
-        subject == "goal" || subject == "risk note 1"
-    }) {
+    if secret_in(state, |subject| subject == "goal" || subject == "request") {
         return "(not shown: it holds a secret)";
     }
     &state.request

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::output;
 use crate::model::{Risk, RunState, Tier};
 use crate::text;
 
@@ -12,10 +13,11 @@ pub fn risks_after(facts: &RunState) -> Vec<Risk> {
     plan_and_diff(facts, &mut risks);
     overrides(facts, &mut risks);
     sandbox(facts, &mut risks);
+    output::risks(facts, &mut risks);
     risks
 }
 
-fn risk(id: &str, subject: &str, detail: String) -> Risk {
+pub(super) fn risk(id: &str, subject: &str, detail: String) -> Risk {
     Risk {
         id: id.to_owned(),
         subject: subject.to_owned(),

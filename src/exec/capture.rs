@@ -9,20 +9,30 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
 use tokio::sync::{oneshot, watch};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::exec::mask::{Lines, Masked, Masking};
 use crate::model::digest::Hasher;
-use crate::model::{Digest, OutputSummary};
+use crate::model::{Digest, MaskedSecret, OutputSummary};
 
 /// The size of a read; also the capacity of a pipe on Linux, so that a larger one gains nothing.
 const CHUNK: usize = 64 * 1024;
 
 /// How much of the beginning and of the end of a stream is kept in memory.
 const END: usize = 8 * 1024;
+
+/// How long the beginning of a line waits for its end before it is written without it.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// The most secrets whose lines are told; the count goes on.
+const MOST_TOLD: usize = 20;
 
 /// What was captured.
 #[derive(Debug)]
@@ -39,6 +49,17 @@ pub(super) struct Captured {
     pub(super) complete: bool,
     /// The first read or write that failed. Nothing after it was written.
     pub(super) problem: Option<io::Error>,
+    /// What was masked.
+    pub(super) secrets: Secrets,
+}
+
+/// The secrets of both streams.
+#[derive(Debug, Default)]
+pub(super) struct Secrets {
+    /// Where the first ones stand.
+    pub(super) lines: Vec<MaskedSecret>,
+    /// How many there were.
+    pub(super) count: u64,
 }
 
 /// Where the captured bytes go.
@@ -51,6 +72,8 @@ pub(super) struct Sink {
     pub(super) progress: watch::Sender<u64>,
     /// Fires once, when the command must be ended: over the limit, or nothing can be written.
     pub(super) halt: Option<oneshot::Sender<()>>,
+    /// Masks what is written, if anything does.
+    pub(super) masking: Option<Arc<dyn Masking>>,
 }
 
 /// Reads both streams to their ends, whatever happens to the file, so that a command never blocks
@@ -62,7 +85,11 @@ pub(super) async fn capture(
     cancel: CancellationToken,
 ) -> Captured {
     let mut writer = Writer::new(sink);
-    let mut streams = [Stream::default(), Stream::default()];
+    let stream = |masking: &Option<Arc<dyn Masking>>| Stream {
+        lines: masking.as_ref().map(|masking| Lines::new(masking.stream())),
+        ..Stream::default()
+    };
+    let mut streams = [stream(&writer.sink.masking), stream(&writer.sink.masking)];
     let [out, err] = &mut streams;
     let complete = match (
         Receiver::from_owned_fd(stdout),
@@ -85,6 +112,7 @@ pub(super) async fn capture(
         over_limit: writer.over_limit,
         complete,
         problem: writer.problem,
+        secrets: writer.secrets,
     }
 }
 
@@ -95,12 +123,20 @@ async fn copy(pipes: [Receiver; 2], streams: [&mut Stream; 2], writer: &mut Writ
     let mut err_buffer = vec![0; CHUNK];
     let (mut out_open, mut err_open) = (true, true);
     while out_open || err_open {
+        let deadline = [out.waits_since, err.waits_since]
+            .into_iter()
+            .flatten()
+            .min();
         tokio::select! {
             read = stdout.read(&mut out_buffer), if out_open => {
                 out_open = writer.take(read, &out_buffer, out);
             }
             read = stderr.read(&mut err_buffer), if err_open => {
                 err_open = writer.take(read, &err_buffer, err);
+            }
+            () = sleep_until(deadline.unwrap_or_else(Instant::now) + PATIENCE), if deadline.is_some() => {
+                writer.hurry(out);
+                writer.hurry(err);
             }
         }
     }
@@ -111,8 +147,11 @@ struct Writer {
     sink: Sink,
     hasher: Hasher,
     written: u64,
+    /// How many line feeds were written; counted only where something is masked.
+    line_feeds: u64,
     over_limit: bool,
     problem: Option<io::Error>,
+    secrets: Secrets,
 }
 
 impl Writer {
@@ -121,16 +160,28 @@ impl Writer {
             sink,
             hasher: Hasher::default(),
             written: 0,
+            line_feeds: 0,
             over_limit: false,
             problem: None,
+            secrets: Secrets::default(),
         }
     }
 
     /// Takes the result of one read; says whether the stream goes on.
     fn take(&mut self, read: io::Result<usize>, buffer: &[u8], stream: &mut Stream) -> bool {
         match read {
-            Ok(0) => return false,
-            Ok(count) => self.write(buffer.get(..count).unwrap_or_default(), stream),
+            Ok(0) => {
+                let rest = stream.lines.as_mut().map(Lines::finish);
+                self.write_masked(rest, stream);
+                return false;
+            }
+            Ok(count) => {
+                let bytes = buffer.get(..count).unwrap_or_default();
+                match stream.lines.as_mut().map(|lines| lines.take(bytes)) {
+                    None => self.write(bytes, stream),
+                    masked => self.write_masked(masked, stream),
+                }
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => {
                 self.fail(error);
@@ -138,6 +189,41 @@ impl Writer {
             }
         }
         true
+    }
+
+    /// Writes the beginning of a line that waited for its end.
+    fn hurry(&mut self, stream: &mut Stream) {
+        let due = stream
+            .waits_since
+            .is_some_and(|since| since + PATIENCE <= Instant::now());
+        if due {
+            let beginning = stream.lines.as_mut().map(Lines::hurry);
+            self.write_masked(beginning, stream);
+            // What cannot be shown yet waits for the end of its line, however long.
+            stream.waits_since = None;
+        }
+    }
+
+    fn write_masked(&mut self, masked: Option<(Vec<u8>, Vec<Masked>)>, stream: &mut Stream) {
+        let Some((bytes, found)) = masked else {
+            return;
+        };
+        for Masked { line, rule } in found {
+            self.secrets.count += 1;
+            if self.secrets.lines.len() < MOST_TOLD {
+                let line = self.line_feeds + line + 1;
+                self.secrets.lines.push(MaskedSecret { line, rule });
+            }
+        }
+        let line_feeds: u64 = bytes.iter().map(|byte| u64::from(*byte == b'\n')).sum();
+        self.line_feeds += line_feeds;
+        self.write(&bytes, stream);
+        let holds = stream.lines.as_ref().is_some_and(Lines::is_holding);
+        stream.waits_since = match stream.waits_since {
+            // Something was written: the line that waits now is another one.
+            Some(since) if holds && bytes.is_empty() => Some(since),
+            Some(_) | None => holds.then(Instant::now),
+        };
     }
 
     fn write(&mut self, bytes: &[u8], stream: &mut Stream) {
@@ -180,6 +266,9 @@ struct Stream {
     bytes: u64,
     head: Vec<u8>,
     tail: Vec<u8>,
+    lines: Option<Lines>,
+    /// Since when the beginning of a line is held back.
+    waits_since: Option<Instant>,
 }
 
 impl Stream {

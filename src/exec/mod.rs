@@ -24,6 +24,7 @@ mod capture;
 #[cfg(target_os = "linux")]
 mod confined_view;
 mod environment;
+mod mask;
 mod place;
 mod probe;
 mod processes;
@@ -50,6 +51,7 @@ use crate::model::{Digest, ExitKind, OutputSummary, Traces};
 pub use attempts::{Attempt, attempts};
 #[cfg(target_os = "linux")]
 pub use confined_view::{ConfinedRequest, confined_view};
+pub use mask::{Masked, Masking, OutputMask};
 pub use place::{MOST_IN_MEMORY, Place};
 pub use probe::probe;
 pub use program::resolve_program;
@@ -105,7 +107,8 @@ pub struct CommandSpec {
     pub env: Vec<(OsString, OsString)>,
     /// The time limit; the command gets TERM then, and KILL 1.5 seconds later.
     pub timeout: Duration,
-    /// The file that takes every byte of both streams in order of arrival. It must not exist.
+    /// The file that takes every byte of both streams in order of arrival, masked where the
+    /// supervisor was told to. It must not exist.
     pub output: PathBuf,
     /// How many bytes both streams may print together; one more ends the command.
     pub output_limit: u64,

@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
@@ -23,7 +24,9 @@ use tokio_util::sync::CancellationToken;
 use crate::exec::capture::{Captured, Sink, capture};
 use crate::exec::processes::{kill_session, signal_descendants};
 use crate::exec::wire::{End, KILL, Reply, Request, TERMINATE};
-use crate::exec::{CommandSpec, Error, Finished, ReportFile, SUPERVISE, StopLevel, StopSignal};
+use crate::exec::{
+    CommandSpec, Error, Finished, Masking, ReportFile, SUPERVISE, StopLevel, StopSignal,
+};
 use crate::model::{Digest, ExitKind, OutputSummary, Traces};
 
 /// Between TERM and KILL at the time limit: long enough for a test runner to write its report, short
@@ -47,12 +50,22 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 #[derive(Clone, Debug)]
 pub struct Supervisor {
     exe: PathBuf,
+    masking: Option<Arc<dyn Masking>>,
 }
 
 impl Supervisor {
     /// A supervisor that is milton's own program, given by its absolute path.
     pub fn new(exe: PathBuf) -> Self {
-        Self { exe }
+        Self { exe, masking: None }
+    }
+
+    /// The same, which masks what commands print before it is written.
+    #[must_use]
+    pub fn masking(self, masking: Arc<dyn Masking>) -> Self {
+        Self {
+            masking: Some(masking),
+            ..self
+        }
     }
 
     /// Runs one command to its end and captures what it prints.
@@ -85,6 +98,7 @@ impl Supervisor {
             limit: spec.output_limit,
             progress: progress.clone(),
             halt: Some(halt),
+            masking: self.masking.clone(),
         };
         let mut session = self.start(sink)?;
         let limit = started + spec.timeout.min(LONGEST);
@@ -336,7 +350,12 @@ fn finished(
         stdout: captured.stdout,
         stderr: captured.stderr,
         log_sha256: captured.log,
-        traces: reply.traces,
+        traces: Traces {
+            // The supervisor sees no output; these are milton's own.
+            secrets: captured.secrets.lines,
+            secrets_count: captured.secrets.count,
+            ..reply.traces
+        },
     })
 }
 

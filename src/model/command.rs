@@ -144,6 +144,19 @@ pub struct Traces {
     pub network: Vec<String>,
     /// How many attempts there were.
     pub network_count: u64,
+    /// Secrets that it printed and that were masked in its output file.
+    pub secrets: Vec<MaskedSecret>,
+    /// How many there were.
+    pub secrets_count: u64,
+}
+
+/// A secret that a command printed; it is masked wherever the output is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MaskedSecret {
+    /// The line of the output file, from 1.
+    pub line: u64,
+    /// The rule that found it.
+    pub rule: String,
 }
 
 /// How strongly commands are isolated.

@@ -25,8 +25,8 @@ pub mod verification;
 pub use change::{ChangeSet, FileChange, FileState, LineStat};
 pub use checklist::{ChecklistItem, ItemId, TickedBy};
 pub use command::{
-    CommandEnd, CommandId, CommandStart, ExitKind, OutputSummary, SandboxReport, Tier, TierChoice,
-    Traces,
+    CommandEnd, CommandId, CommandStart, ExitKind, MaskedSecret, OutputSummary, SandboxReport,
+    Tier, TierChoice, Traces,
 };
 pub use digest::Digest;
 pub use event::{Event, EventKind, Phase, PhaseOutcome, ReviewAct};

@@ -28,26 +28,21 @@ impl Driver {
         let base = self.work.base.as_ref().ok_or_else(out_of_order)?;
         let policy = self.work.policy.as_ref().ok_or_else(out_of_order)?;
         let draft = self.work.draft.as_ref().ok_or_else(out_of_order)?;
-        let plan = self.run.plan.as_ref().ok_or_else(out_of_order)?;
+        let asked = self.work.asked.as_ref().ok_or_else(out_of_order)?;
         let snapshot = self
             .ports
             .git
             .snapshot(&base.commit)
             .map_err(|e| git_failure(&e))?;
-        let mut notes = vec![self.run.request.clone()];
-        notes.extend(
-            self.work
-                .proposal
-                .iter()
-                .flat_map(|proposal| proposal.risks.clone()),
-        );
+        let notes = self.work.proposal.as_ref().map(|proposal| &proposal.risks);
         let proposed = Proposed {
-            goal: &plan.goal,
-            notes: &notes,
+            request: &asked.request,
+            goal: &asked.goal,
+            notes: notes.map_or(&[], Vec::as_slice),
             branch: &self.work.branch_name,
             protected: &self.ports.git.protected_branches(base),
             changes: &draft.changes,
-            verification: &plan.verification,
+            verification: &asked.verification,
         };
         let gated = policy
             .gate(&proposed, &*snapshot)

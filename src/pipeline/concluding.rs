@@ -11,6 +11,7 @@ use crate::pipeline::approval;
 use crate::pipeline::building::git_failure;
 use crate::pipeline::driver::{Driver, failed};
 use crate::pipeline::machine::Input;
+use crate::pipeline::redaction::redacted_text;
 
 /// How much of the test output the Markdown evidence quotes, in bytes from its end.
 const QUOTED_OUTPUT: u64 = 32 << 10;
@@ -96,9 +97,11 @@ impl Driver {
             .find_map(|command| command.start.output.as_ref())
             .map(|file| read_tail(&folder.join(file)))
             .unwrap_or_default();
+        // The quoted diff may show secrets that the repository had before and has after the change.
+        let page = evidence::markdown(state, &redacted_text(&diff)?, &redacted_text(&output)?);
         let texts = [
             ("evidence.json", evidence::json(state)),
-            ("evidence.md", evidence::markdown(state, &diff, &output)),
+            ("evidence.md", page),
         ];
         let mut files = Vec::new();
         for (name, text) in texts {

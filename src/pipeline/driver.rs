@@ -8,12 +8,13 @@ use tokio::sync::mpsc;
 use crate::error::{Failure, Signal};
 use crate::exec::StopSignal;
 use crate::git::{Base, Built};
-use crate::model::ReviewCommand;
 use crate::model::event::{Gate, PatchRef};
 use crate::model::{Digest, EventKind, Oid, Phase, PhaseOutcome, RunState, Status};
+use crate::model::{ReviewCommand, VerificationCommand};
 use crate::pipeline::Update;
 use crate::pipeline::machine::{self, Effect, Input, Stage, State};
 use crate::pipeline::ports::{Clock, Git, Journal, Sandbox};
+use crate::pipeline::redaction::redacted;
 use crate::plan::{Draft, Proposal};
 use crate::policy::{Cleared, ClearedProposal, Overrides, Policy};
 
@@ -93,11 +94,21 @@ pub(super) struct Work {
     pub(super) base: Option<Base>,
     pub(super) policy: Option<Policy>,
     pub(super) proposal: Option<Proposal>,
+    /// Request, goal and commands as they came: the record has them without secrets, and the gate
+    /// has to see what there was.
+    pub(super) asked: Option<Asked>,
     pub(super) draft: Option<Draft>,
     pub(super) branch_name: String,
     pub(super) cleared: Option<ClearedProposal>,
     pub(super) built: Option<Built>,
     pub(super) cleared_commit: Option<Cleared<Oid>>,
+}
+
+/// What a run was asked for, unmasked. It is judged and never recorded.
+pub(super) struct Asked {
+    pub(super) request: String,
+    pub(super) goal: String,
+    pub(super) verification: Vec<VerificationCommand>,
 }
 
 /// One run in progress.
@@ -311,7 +322,10 @@ impl Driver {
     }
 
     /// Appends to the record, then shows. A record that cannot be written ends the run (invariant 3).
+    /// What is recorded and shown holds no secret: it is masked before, so that hashes are of what
+    /// stands there.
     pub(super) async fn record(&mut self, kind: EventKind) -> Result<(), Failure> {
+        let kind = redacted(kind).inspect_err(|_| self.stop.stop())?;
         let event = self.ports.journal.append(self.ports.clock.now(), kind).map_err(|error| {
             self.stop.stop();
             Failure::run(

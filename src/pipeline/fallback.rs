@@ -13,6 +13,7 @@ use crate::exec::{
 };
 use crate::git::{self, ExportSummary};
 use crate::pipeline::ports::{Git, PreparedView, Running, Sandbox, SandboxError, TestedTree};
+use crate::pipeline::redaction;
 
 /// A private checkout outside the repository.
 pub struct PrivateCheckout {
@@ -33,7 +34,7 @@ impl PrivateCheckout {
         weaker_because: Vec<String>,
     ) -> Self {
         Self {
-            supervisor: Supervisor::new(program),
+            supervisor: redaction::supervisor(program),
             environment,
             restricted: true,
             weaker_because,

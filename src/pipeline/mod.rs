@@ -11,6 +11,7 @@ pub mod fallback;
 pub mod machine;
 mod planning;
 pub mod ports;
+mod redaction;
 #[cfg(target_os = "linux")]
 pub mod sandboxed;
 pub mod tiers;

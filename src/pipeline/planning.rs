@@ -6,7 +6,10 @@ use crate::model::{
     BaseTree, EventKind, Plan, Risk, RunId, Status, Topic, Verdict, Violation, WorkBranch,
 };
 use crate::pipeline::building::{git_failure, tree_failure};
-use crate::pipeline::driver::{Driver, HumanPolicy, Job, ProposalText, Step, StepResult, judged};
+use crate::pipeline::driver::{
+    Asked, Driver, HumanPolicy, Job, ProposalText, Step, StepResult, judged,
+};
+use crate::pipeline::redaction::redacted_text;
 use crate::plan::{self, Draft, PlanInputs, Proposal};
 use crate::policy::{self, Policy, RepositoryPolicy, Sources, UserPolicy};
 
@@ -59,7 +62,9 @@ impl Driver {
         let planned = plan_of(&job, &policy, &*snapshot, &self.run.run)?;
         drop(snapshot);
         let preview = plan::render_patch(&planned.draft.changes, PREVIEW_LIMIT);
-        let patch = self.write_patch("plan.patch", &preview)?;
+        // Nobody has judged it yet, so it may hold anything.
+        let preview = redacted_text(&String::from_utf8_lossy(&preview))?;
+        let patch = self.write_patch("plan.patch", preview.as_bytes())?;
         facts.push(EventKind::PlanMade {
             plan: Box::new(planned.plan),
             patch,
@@ -69,6 +74,7 @@ impl Driver {
         self.work.policy = Some(policy);
         self.work.draft = Some(planned.draft);
         self.work.proposal = Some(planned.proposal);
+        self.work.asked = Some(planned.asked);
         Ok(Step::Done)
     }
 }
@@ -89,6 +95,7 @@ struct Planned {
     plan: Plan,
     proposal: Proposal,
     draft: Draft,
+    asked: Asked,
     /// The full name that is asked for; only the gate makes a `WorkBranch` of it.
     branch_name: String,
 }
@@ -101,30 +108,52 @@ fn plan_of(
 ) -> Result<Planned, Failure> {
     let proposal = read_proposal(job)?;
     let draft = plan::draft(&proposal, base).map_err(|e| tree_failure(&e))?;
-    let goal = plan::goal(&job.request, &proposal);
+    let verification = plan::verification(base, job.test.clone(), &proposal.verify)
+        .map_err(|e| tree_failure(&e))?;
+    // What is shown is made of masked text, so that no cut and no slug leaves a part of a secret.
+    let request = policy.redact(&job.request);
+    let shown = shown_proposal(&proposal, policy);
+    let goal = plan::goal(&request, &shown);
     let explicit = job.topic.as_deref().or(proposal.topic.as_deref());
     // An empty topic is nobody's choice: the branch gets a name as if none was given.
     let explicit = explicit.filter(|topic| !topic.is_empty());
     let fallback = format!("run-{}", run.short());
-    let asked = plan::topic(&job.request, &goal, explicit, &fallback);
-    let verification = plan::verification(base, job.test.clone(), &proposal.verify)
-        .map_err(|e| tree_failure(&e))?;
+    let topic = plan::topic(&request, &goal, explicit, &fallback);
     let inputs = PlanInputs {
-        request: &job.request,
-        proposal: &proposal,
+        request: &request,
+        proposal: &shown,
         changes: &draft.changes,
-        topic: displayed_topic(&asked, run),
-        verification,
-        policy_risks: request_risks(policy, &job.request),
+        topic: displayed_topic(&policy.redact(&topic), run),
+        verification: verification.clone(),
+        policy_risks: request_risks(policy, &request),
     };
     let plan = plan::make(inputs, base).map_err(|e| tree_failure(&e))?;
-    let branch_name = format!("{}{asked}", WorkBranch::PREFIX);
+    let branch_name = format!("{}{topic}", WorkBranch::PREFIX);
+    let asked = Asked {
+        goal: plan::goal(&job.request, &proposal),
+        request: job.request.clone(),
+        verification,
+    };
     Ok(Planned {
         plan,
         proposal,
         draft,
+        asked,
         branch_name,
     })
+}
+
+/// The proposal with the texts that the plan repeats masked.
+fn shown_proposal(proposal: &Proposal, policy: &Policy) -> Proposal {
+    Proposal {
+        goal: proposal.goal.as_deref().map(|goal| policy.redact(goal)),
+        risks: proposal
+            .risks
+            .iter()
+            .map(|note| policy.redact(note))
+            .collect(),
+        ..proposal.clone()
+    }
 }
 
 /// The effective policy: the repository's part is read from the base commit only. The inner error

@@ -13,6 +13,7 @@ use crate::exec::{
 };
 use crate::git::Staged;
 use crate::pipeline::ports::{Git, PreparedView, Running, Sandbox, SandboxError, TestedTree};
+use crate::pipeline::redaction;
 
 /// Programs, by the beginning of their names, that reserve far more address space than they use
 /// and compile much into files: interpreters with a virtual machine of their own, and compilers.
@@ -37,7 +38,7 @@ impl NameSpaces {
     /// from `environment`.
     pub fn new(program: PathBuf, environment: BTreeMap<OsString, OsString>) -> Self {
         Self {
-            supervisor: Supervisor::new(program.clone()),
+            supervisor: redaction::supervisor(program.clone()),
             program,
             bubblewrap: None,
             environment,

@@ -140,6 +140,8 @@ async fn run_one(
         report_file: &prepared.report_file,
         view: &job.view.root,
     });
+    // The failures are in the record, masked; the file repeats them as the tests printed them.
+    report::clear(&prepared.report_file)?;
     Ok(Ended::Suite(without_pytest(report, &finished)))
 }
 

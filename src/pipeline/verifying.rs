@@ -16,7 +16,7 @@ use crate::pipeline::machine::{Effect, Input};
 use crate::pipeline::planning::load_policy;
 use crate::pipeline::ports::TestedTree;
 use crate::pipeline::testing::{self, Note, TestJob};
-use crate::policy::Cleared;
+use crate::policy::{Cleared, is_masked};
 
 /// The most a command may print, in bytes (4 GiB): every byte is kept, so the disk is the limit
 /// that this protects.
@@ -206,6 +206,13 @@ impl Driver {
         let plan = self.run.plan.as_ref().ok_or_else(out_of_order)?;
         let mut cleared = Vec::new();
         for command in &plan.verification {
+            if command.argv.iter().any(|word| is_masked(word)) {
+                return Err(Failure::run(
+                    Status::InternalError,
+                    "a command held a secret, which is in no record, so it cannot be run again",
+                    "start the run again",
+                ));
+            }
             cleared.push(policy.judge_verification(command).map_err(|violations| {
                 let why = violations
                     .first()

@@ -38,6 +38,7 @@ pub(super) fn judge(file: &FileChange, scanner: &Scanner) -> (Vec<Violation>, Ve
     let removed = lines::only_in(before, after);
     violations.extend(secrets(&file.path, &added, "line", scanner));
     violations.extend(secrets(&file.path, &removed, "removed line", scanner));
+    violations.extend(split_secrets(&file.path, &added, scanner));
     violations.extend(wide_secrets(&file.path, after, scanner));
     let mut risks = hidden_characters(&file.path, &added);
     risks.extend(secret_names(&file.path, &added, scanner));
@@ -75,11 +76,69 @@ fn secrets(path: &str, lines: &[Line<'_>], what: &str, scanner: &Scanner) -> Vec
     let mut violations = Vec::new();
     for line in lines {
         for hit in scanner.scan(&String::from_utf8_lossy(line.text), Effect::Block) {
-            let detail = format!("{what} {}: {} {}", line.number, hit.class, hit.masked);
+            let detail = format!("{what} {}: {}", line.number, hit.masked());
             violations.push(broken("content.secret", path, detail, SECRET_REMEDY));
         }
     }
     violations
+}
+
+/// Secrets that are written as several literals (`"ghp_" + "…"`), on one line or on several: the
+/// literals are joined, and only secrets that keep their form are looked for.
+fn split_secrets(path: &str, added: &[Line<'_>], scanner: &Scanner) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    let mut rest = added;
+    while let Some(first) = rest.first() {
+        let follows = |pair: &[Line<'_>]| matches!(pair, [a, b] if b.number <= a.number + 1);
+        let length = 1 + rest.windows(2).take_while(|pair| follows(pair)).count();
+        let (block, tail) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+        rest = tail;
+        let lines: Vec<_> = block
+            .iter()
+            .map(|l| String::from_utf8_lossy(l.text))
+            .collect();
+        let text = lines.join("\n");
+        let Some(joined) = join_literals(&text) else {
+            continue;
+        };
+        let known: Vec<String> = lines
+            .iter()
+            .flat_map(|line| scanner.scan(line, Effect::Block))
+            .map(|hit| hit.rule)
+            .collect();
+        for hit in scanner.scan_joined(&joined) {
+            if !known.contains(&hit.rule) {
+                let at = block.last().map_or(first.number, |last| last.number);
+                let detail = format!("lines {} to {at}, joined: {}", first.number, hit.masked());
+                violations.push(broken("content.secret", path, detail, SECRET_REMEDY));
+            }
+        }
+    }
+    violations
+}
+
+/// The text without the seams between literals; `None` when it has none.
+fn join_literals(text: &str) -> Option<String> {
+    let mut joined = String::with_capacity(text.len());
+    let mut rest = text;
+    let mut seams = 0;
+    while let Some(at) = rest.find(['"', '\'', '`']) {
+        let (before, quoted) = rest.split_at_checked(at)?;
+        let behind = quoted.get(1..).unwrap_or_default();
+        joined.push_str(before);
+        // Only what programs write between two literals: operators, line ends, prefixes.
+        let seam = behind.trim_start_matches(|c: char| c.is_whitespace() || "+.&\\()".contains(c));
+        let seam = seam.trim_start_matches(['b', 'r', 'u', 'f', 'B', 'R', 'U', 'F']);
+        if let Some(next) = seam.strip_prefix(['"', '\'', '`']) {
+            seams += 1;
+            rest = next;
+        } else {
+            joined.push_str(quoted.get(..1).unwrap_or_default());
+            rest = behind;
+        }
+    }
+    joined.push_str(rest);
+    (seams > 0).then_some(joined)
 }
 
 /// Secrets in UTF-16 or UTF-32 text, of either byte order: without its NUL bytes it is ASCII.
@@ -97,7 +156,7 @@ pub(super) fn secrets_in(subject: &str, text: &str, scanner: &Scanner) -> Vec<Vi
         .scan(text, Effect::Block)
         .into_iter()
         .map(|hit| {
-            let detail = format!("holds {} {}", hit.class, hit.masked);
+            let detail = format!("holds {}", hit.masked());
             broken("content.secret", subject, detail, SECRET_REMEDY)
         })
         .collect()
@@ -133,6 +192,12 @@ fn hidden_characters(path: &str, added: &[Line<'_>]) -> Vec<Risk> {
         }
     }
     capped(risks, path)
+}
+
+/// The same for a text that is not a file: a name, the goal, the request, a note.
+pub(super) fn hidden_in_text(subject: &str, text: &str) -> Option<Risk> {
+    let detail = text.lines().find_map(hidden_in)?;
+    Some(risk("hidden_characters", subject, detail))
 }
 
 fn hidden_in(line: &str) -> Option<String> {
@@ -280,6 +345,26 @@ mod tests {
         assert_eq!(rules(None, Some(token.as_bytes())), ["content.secret"]);
         assert_eq!(rules(Some(token.as_bytes()), Some(b"")), ["content.secret"]);
         assert!(rules(None, Some(&wide)).contains(&"content.secret".to_owned()));
+    }
+
+    #[test]
+    fn a_secret_in_several_literals_is_found() {
+        let token = fill("ghp_{alnum:36}");
+        let (a, b) = token.split_at(12);
+        for text in [
+            format!("x = \"{a}\" + \"{b}\"\n"),
+            format!("x = '{a}' '{b}'\n"),
+            format!("x = (\"{a}\"\n     \"{b}\")\n"),
+            format!("x = `{a}` + \\\n  r'{b}'\n"),
+        ] {
+            assert_eq!(
+                rules(None, Some(text.as_bytes())),
+                ["content.secret"],
+                "{text}"
+            );
+        }
+        let apart = format!("x = ['{a}', '{b}']\n");
+        assert!(rules(None, Some(apart.as_bytes())).is_empty());
     }
 
     #[test]

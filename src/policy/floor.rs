@@ -58,23 +58,6 @@ impl Floor {
     }
 
     fn compile(policy: &'static str, secrets: &'static str) -> Result<Self, Error> {
-        // Compiling and testing the secret rules is half of all the work; it needs nothing of the
-        // rest, and every start of milton waits for it.
-        std::thread::scope(|scope| {
-            let scanner = scope.spawn(|| Scanner::compile(EMBEDDED, secrets));
-            let join = || match scanner.join() {
-                Ok(compiled) => compiled,
-                Err(panic) => std::panic::resume_unwind(panic),
-            };
-            Self::compile_with(policy, secrets, join)
-        })
-    }
-
-    fn compile_with(
-        policy: &'static str,
-        secrets: &'static str,
-        scanner: impl FnOnce() -> Result<Scanner, Error>,
-    ) -> Result<Self, Error> {
         let parsed: FloorText = source::parse(EMBEDDED, policy)?;
         let paths: Vec<PathRule> = parsed
             .path
@@ -104,7 +87,7 @@ impl Floor {
             compose,
             compose_why: parsed.compose.why,
             tests: TestRules::compile(EMBEDDED, policy, parsed.tests)?,
-            secrets: scanner()?,
+            secrets: Scanner::compile(EMBEDDED, secrets)?,
             texts: [policy, secrets],
         };
         floor.commands.self_test(EMBEDDED, &floor)?;

@@ -13,6 +13,8 @@ use crate::policy::{Cleared, Policy, commands, compose, content, risks, source, 
 /// Everything that a proposal asks for.
 #[derive(Clone, Copy, Debug)]
 pub struct Proposed<'a> {
+    /// The human's own words; may be empty.
+    pub request: &'a str,
     /// One sentence.
     pub goal: &'a str,
     /// The proposal's own risk notes.
@@ -52,10 +54,18 @@ impl Policy {
     pub fn gate(&self, proposed: &Proposed<'_>, base: &dyn BaseTree) -> Result<Gated, TreeError> {
         let mut verdict = self.judge_changes(proposed.changes, base)?;
         verdict.violations.extend(self.judge_goal(proposed.goal));
+        let in_request = content::secrets_in("request", proposed.request, &self.floor.secrets);
+        verdict.violations.extend(in_request);
+        for (subject, text) in [("request", proposed.request), ("goal", proposed.goal)] {
+            verdict.risks.extend(content::hidden_in_text(subject, text));
+        }
         for (index, note) in proposed.notes.iter().enumerate() {
             let subject = format!("risk note {}", index + 1);
             let found = content::secrets_in(&subject, note, &self.floor.secrets);
             verdict.violations.extend(found);
+            verdict
+                .risks
+                .extend(content::hidden_in_text(&subject, note));
         }
         let branch = self.judge_branch(proposed.branch, proposed.protected);
         let branch = collect(branch, &mut verdict.violations);
@@ -118,6 +128,7 @@ impl Policy {
             if let Some(from) = &file.renamed_from {
                 violations.extend(self.judge_name(from));
             }
+            notes.extend(content::hidden_in_text(&file.path, &file.path));
             let (broken, risks) = content::judge(file, &self.floor.secrets);
             violations.extend(broken);
             notes.extend(risks);
@@ -191,7 +202,7 @@ impl Policy {
 
     /// Masks secrets, bounds hostile text and drops doubles; the last step of every answer.
     pub(super) fn finish(&self, verdict: Verdict) -> Verdict {
-        let clean = |text: &str| bounded(&self.redact(text));
+        let clean = |text: &str| bounded(&self.floor.secrets.redact(text));
         let mut violations: Vec<Violation> = Vec::new();
         for found in verdict.violations {
             let found = Violation {

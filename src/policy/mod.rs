@@ -28,6 +28,7 @@ mod lines;
 mod never;
 mod overrides;
 mod paths;
+mod redactor;
 mod report;
 mod risks;
 mod secrets;
@@ -44,7 +45,9 @@ pub use error::Error;
 pub use explain::{Decision, Reason};
 pub use gate::{ClearedProposal, Gated, Proposed};
 pub use overrides::Overrides;
+pub use redactor::Redactor;
 pub use report::{PolicyDocument, RuleInfo};
+pub use secrets::{MaskedLine, StreamMask, is_masked};
 pub use source::{RepositoryPolicy, UserPolicy};
 
 use crate::model::plan::CommandOrigin;
@@ -193,9 +196,15 @@ impl Policy {
             rule: branch::OF_THE_RUN.to_owned(),
             why: String::new(),
         }));
-        branch::judge(branch, &all)
-            .map(Cleared::grant)
-            .map_err(|violations| self.finished(violations))
+        let secrets = content::secrets_in("branch", branch, &self.floor.secrets);
+        match branch::judge(branch, &all) {
+            Ok(judged) if secrets.is_empty() => Ok(Cleared::grant(judged)),
+            Ok(_) => Err(self.finished(secrets)),
+            Err(mut violations) => {
+                violations.extend(secrets);
+                Err(self.finished(violations))
+            }
+        }
     }
 
     /// Judges a command by its words. What a human typed at the start may be anything but what
@@ -264,7 +273,7 @@ impl Policy {
 
     /// The text with every secret masked, for any sink.
     pub fn redact(&self, text: &str) -> String {
-        self.floor.secrets.redact(text)
+        self.floor.secrets.redact(text).into_owned()
     }
 
     fn judge_name(&self, path: &str) -> Vec<Violation> {

@@ -1,330 +1,210 @@
 //! Secrets: what looks like one, and how it is masked.
 //!
+//! The rules are data (`assets/secrets.toml`). All their keywords are searched at once by one
+//! automaton; a rule's expression looks only at a text that holds one of its keywords, and is
+//! compiled when that first happens. So a start of milton pays for reading the table and for the
+//! automaton, not for hundreds of expressions.
+//!
+//! That stays fail-closed: a table that does not parse, a rule without keywords or examples and a
+//! keyword that could never be found refuse the whole policy at load. An expression that does not
+//! compile, or fails the rule's own examples, takes every text with one of its keywords for a
+//! secret. The tests of milton compile every rule and run all examples.
+//!
 //! An inline comment such as `gitleaks:allow` means nothing here: the proposal wrote it.
 
-use regex::Regex;
-use serde::Deserialize;
-use toml::Spanned;
+mod randomness;
+mod rule;
+mod stream;
+mod template;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use aho_corasick::AhoCorasick;
 
 use crate::policy::error::Error;
-use crate::policy::paths::check;
 use crate::policy::source;
+use rule::{Rule, TableText};
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SecretsText {
-    class: Vec<ClassText>,
-}
+pub(super) use rule::Effect;
+pub use stream::{MaskedLine, StreamMask};
+#[cfg(test)]
+pub(super) use template::fill;
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ClassText {
-    name: String,
-    keywords: Vec<String>,
-    pattern: Spanned<String>,
-    entropy: Option<f64>,
-    #[serde(default)]
-    effect: Effect,
-    must_match: Vec<String>,
-    must_not_match: Vec<String>,
-}
-
-/// What a match means.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Effect {
-    /// The change is refused.
-    #[default]
-    Block,
-    /// Output is masked; nothing is refused.
-    Redact,
-    /// A reviewer is told.
-    Note,
-}
-
-/// One class of secrets.
-#[derive(Clone, Debug)]
-struct Class {
-    name: String,
-    keywords: Vec<String>,
-    pattern: Regex,
-    entropy: Option<f64>,
-    effect: Effect,
-}
+/// How every mask begins; what stands in one is never taken for a secret again.
+const MASK: &str = "[secret: ";
 
 /// Finds and masks secrets.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Scanner {
-    classes: Vec<Class>,
+    /// In the order of the table: particular ones first, they name what several rules find.
+    rules: Vec<Rule>,
+    /// Finds the keywords of all rules, whatever their case.
+    keywords: AhoCorasick,
+    /// For every keyword the rules that it belongs to.
+    owners: Vec<Vec<usize>>,
 }
 
 /// A secret that was found; it never holds the secret itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Hit {
-    /// The class.
-    pub(super) class: String,
-    /// The first four characters and `…`.
-    pub(super) masked: String,
+    /// The id of the rule.
+    pub(super) rule: String,
+    /// Where it stands, in bytes.
+    pub(super) range: Range<usize>,
 }
 
+impl Hit {
+    /// What stands for the secret.
+    pub(super) fn masked(&self) -> String {
+        mask(&self.rule)
+    }
+}
+
+/// One match: where, and the index of the rule.
+type Match = (Range<usize>, usize);
+
 impl Scanner {
-    /// Compiles the table and runs its tests.
+    /// Reads the table and prepares the search; the expressions wait until they are needed.
     pub(super) fn compile(origin: &str, text: &str) -> Result<Self, Error> {
-        let table: SecretsText = source::parse(origin, text)?;
-        let mut classes = Vec::new();
-        for class in table.class {
-            let pattern = Regex::new(class.pattern.get_ref()).map_err(|error| {
-                Error::at(origin, text, class.pattern.span().start, &error.to_string())
-            })?;
-            let compiled = Class {
-                name: class.name,
-                keywords: class.keywords,
-                pattern,
-                entropy: class.entropy,
-                effect: class.effect,
-            };
-            check(
-                origin,
-                &compiled.name,
-                &class.must_match,
-                &class.must_not_match,
-                |template| {
-                    let line = fill(template);
-                    !compiled.find(&line, &line.to_ascii_lowercase()).is_empty()
-                },
-            )?;
-            classes.push(compiled);
+        let table: TableText = source::parse(origin, text)?;
+        let rules: Vec<Rule> = table
+            .rule
+            .into_iter()
+            .map(|rule| Rule::new(origin, rule))
+            .collect::<Result<_, _>>()?;
+        let mut by_keyword: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (index, rule) in rules.iter().enumerate() {
+            for keyword in rule.keywords() {
+                by_keyword.entry(keyword).or_default().push(index);
+            }
         }
-        Ok(Self { classes })
+        let keywords = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .build(by_keyword.keys())
+            .map_err(|error| Error::self_test(origin, "keywords", error.to_string()))?;
+        let owners = by_keyword.into_values().collect();
+        Ok(Self {
+            rules,
+            keywords,
+            owners,
+        })
     }
 
-    /// The names of the blocking classes.
+    /// The ids of the rules that refuse a change.
     pub(super) fn names(&self) -> Vec<String> {
-        let blocking = self.classes.iter().filter(|c| c.effect == Effect::Block);
-        blocking.map(|c| c.name.clone()).collect()
+        let blocking = self.rules.iter().filter(|r| r.effect == Effect::Block);
+        blocking.map(|rule| rule.id.clone()).collect()
     }
 
-    /// Every secret of a text that has the given effect, masked.
+    /// Every secret of a text that has the given effect, in order; what several rules find is one.
     pub(super) fn scan(&self, text: &str, effect: Effect) -> Vec<Hit> {
-        let lower = text.to_ascii_lowercase();
-        let classes = self.classes.iter().filter(|class| class.effect == effect);
-        classes
-            .flat_map(|class| {
-                class.find(text, &lower).into_iter().filter_map(|range| {
-                    Some(Hit {
-                        class: class.name.clone(),
-                        masked: mask(text.get(range)?),
-                    })
-                })
-            })
-            .collect()
+        self.find(text, |rule| rule.effect == effect)
+    }
+
+    /// Secrets that keep their form whatever is around them, in a text that was put together.
+    pub(super) fn scan_joined(&self, text: &str) -> Vec<Hit> {
+        self.find(text, |rule| {
+            rule.effect == Effect::Block && !rule.needs_context()
+        })
     }
 
     /// The text with every secret masked.
-    pub(super) fn redact(&self, text: &str) -> String {
-        let lower = text.to_ascii_lowercase();
-        let mut ranges: Vec<_> = self
-            .classes
-            .iter()
-            .filter(|class| class.effect != Effect::Note)
-            .flat_map(|class| class.find(text, &lower))
-            .collect();
-        ranges.sort_by_key(|range| (range.start, std::cmp::Reverse(range.end)));
+    pub(super) fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let hits = self.find(text, |rule| rule.effect != Effect::Note);
+        if hits.is_empty() {
+            return Cow::Borrowed(text);
+        }
         let mut redacted = String::with_capacity(text.len());
         let mut done = 0;
-        for range in ranges {
-            if range.start >= done {
-                redacted.push_str(text.get(done..range.start).unwrap_or_default());
-                redacted.push_str(&mask(text.get(range.clone()).unwrap_or_default()));
-            }
-            done = done.max(range.end);
+        for hit in hits {
+            redacted.push_str(text.get(done..hit.range.start).unwrap_or_default());
+            redacted.push_str(&hit.masked());
+            done = hit.range.end;
         }
         redacted.push_str(text.get(done..).unwrap_or_default());
-        redacted
+        Cow::Owned(redacted)
     }
-}
 
-impl Class {
-    /// Where the class matches, the `secret` group when it has one.
-    fn find(&self, text: &str, lower: &str) -> Vec<std::ops::Range<usize>> {
-        if !self.keywords.iter().any(|keyword| lower.contains(keyword)) {
-            return Vec::new();
+    /// Every word masked, each for itself and as a part of the whole line.
+    pub(super) fn redact_words(&self, words: &[&str]) -> Vec<String> {
+        let mut masked = Vec::with_capacity(words.len());
+        let line = words.join(" ");
+        let hits = self.find(&line, |rule| rule.effect != Effect::Note);
+        let mut begin = 0;
+        for word in words {
+            let end = begin + word.len();
+            let inside = |hit: &&Hit| hit.range.start < end && hit.range.end > begin;
+            let mut text = String::new();
+            let mut done = 0;
+            for hit in hits.iter().filter(inside) {
+                let start = hit.range.start.max(begin) - begin;
+                text.push_str(word.get(done..start).unwrap_or_default());
+                text.push_str(&hit.masked());
+                done = hit.range.end.min(end) - begin;
+            }
+            text.push_str(word.get(done..).unwrap_or_default());
+            masked.push(self.redact(&text).into_owned());
+            begin = end + 1;
         }
-        self.pattern
-            .captures_iter(text)
-            .filter_map(|captures| captures.name("secret").or_else(|| captures.get(0)))
-            .filter(|found| {
-                self.entropy
-                    .is_none_or(|least| is_random(found.as_str(), least))
-            })
-            .map(|found| found.range())
-            .collect()
+        masked
     }
-}
 
-/// The first four characters and `…`; nothing of a secret so short that four would tell it.
-fn mask(secret: &str) -> String {
-    let shown = if secret.chars().count() < 8 { 0 } else { 4 };
-    let mut masked: String = secret.chars().take(shown).collect();
-    masked.push('…');
-    masked
-}
-
-/// Whether a value is random enough to be a secret, and not words, code or a placeholder.
-fn is_random(value: &str, least: f64) -> bool {
-    let placeholder = value.starts_with(['$', '{', '%'])
-        || ["${", "{{", "<", ">", "://", "(", ")", "..."]
-            .iter()
-            .any(|part| value.contains(part));
-    !placeholder && !is_words(value) && entropy(value) >= least
-}
-
-/// Whether a value is made of words and short numbers (`predictable-key-2024`, `_PrivateKey`).
-fn is_words(value: &str) -> bool {
-    value
-        .split(|c: char| !c.is_ascii_alphanumeric())
-        .all(is_word)
-}
-
-/// Lower case, upper case, or humps of at least three letters; at most four digits behind.
-fn is_word(piece: &str) -> bool {
-    let letters = piece.trim_end_matches(|c: char| c.is_ascii_digit());
-    let short = letters.len() <= 40 && piece.len() - letters.len() <= 4;
-    let upper = letters.chars().all(|c| c.is_ascii_uppercase());
-    let mut hump = 3;
-    let mut humps = true;
-    for c in letters.chars() {
-        humps &= c.is_ascii_lowercase() || (c.is_ascii_uppercase() && hump >= 3);
-        hump = if c.is_ascii_uppercase() { 1 } else { hump + 1 };
-    }
-    short && (upper || humps)
-}
-
-/// The Shannon entropy in bits a character.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "the counts are lengths of lines"
-)]
-fn entropy(value: &str) -> f64 {
-    let mut counts = std::collections::BTreeMap::new();
-    for c in value.chars() {
-        *counts.entry(c).or_insert(0_usize) += 1;
-    }
-    let length = value.chars().count() as f64;
-    counts
-        .values()
-        .map(|count| {
-            let share = *count as f64 / length;
-            -share * share.log2()
-        })
-        .sum()
-}
-
-/// Fills a template such as `ghp_{alnum:36}`; `{{` and `}}` are braces. The characters come from a
-/// fixed sequence, so that a test always sees the same line.
-pub(super) fn fill(template: &str) -> String {
-    let mut filled = String::new();
-    let mut state = 0x2545_f491_u32;
-    let mut rest = template;
-    while let Some(at) = rest.find(['{', '}']) {
-        filled.push_str(rest.get(..at).unwrap_or_default());
-        rest = rest.get(at..).unwrap_or_default();
-        if let Some(tail) = rest.strip_prefix("{{") {
-            filled.push('{');
-            rest = tail;
-        } else if let Some(tail) = rest.strip_prefix("}}") {
-            filled.push('}');
-            rest = tail;
-        } else {
-            let (slot, tail) = rest.split_once('}').unwrap_or((rest, ""));
-            fill_slot(&mut filled, slot.trim_start_matches('{'), &mut state);
-            rest = tail;
+    /// The matches of the wanted rules, joined where they overlap and named by the first rule.
+    fn find(&self, text: &str, wanted: impl Fn(&Rule) -> bool) -> Vec<Hit> {
+        let mut matches: Vec<Match> = Vec::new();
+        for index in self.candidates(text) {
+            if let Some(rule) = self.rules.get(index).filter(|rule| wanted(rule)) {
+                matches.extend(rule.find(text).into_iter().map(|range| (range, index)));
+            }
         }
+        matches.sort_by_key(|(range, index)| (range.start, *index));
+        let mut joined: Vec<Match> = Vec::new();
+        for (range, index) in matches {
+            match joined.last_mut() {
+                Some((last, first)) if range.start < last.end => {
+                    last.end = last.end.max(range.end);
+                    *first = index.min(*first);
+                }
+                Some(_) | None => joined.push((range, index)),
+            }
+        }
+        let hit = |(range, index): Match| {
+            let rule = self.rules.get(index)?.id.clone();
+            Some(Hit { rule, range })
+        };
+        joined.into_iter().filter_map(hit).collect()
     }
-    filled.push_str(rest);
-    filled
+
+    /// The rules one of whose keywords the text holds.
+    fn candidates(&self, text: &str) -> Vec<usize> {
+        let mut candidates = Vec::new();
+        for found in self.keywords.find_overlapping_iter(text) {
+            for owner in self
+                .owners
+                .get(found.pattern().as_usize())
+                .into_iter()
+                .flatten()
+            {
+                if !candidates.contains(owner) {
+                    candidates.push(*owner);
+                }
+            }
+        }
+        candidates
+    }
 }
 
-fn fill_slot(filled: &mut String, slot: &str, state: &mut u32) {
-    let (kind, count) = slot.split_once(':').unwrap_or((slot, "0"));
-    let alphabet = match kind {
-        "alnum" => "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
-        "base64" => "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
-        "lower" => "abcdefghijklmnopqrstuvwxyz0123456789",
-        "upper" => "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
-        "hex" => "0123456789abcdef",
-        "digit" => "0123456789",
-        "dash" => "-",
-        // Not a slot: the words stay as they are.
-        literal => return filled.push_str(literal),
-    };
-    let letters: Vec<char> = alphabet.chars().collect();
-    for _ in 0..count.parse().unwrap_or(0_usize) {
-        // A plain linear congruential generator; its high bits are good enough to look random.
-        *state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        let index = (*state >> 16) as usize % letters.len();
-        filled.extend(letters.get(index));
-    }
+/// `[secret: github-token]`: what a reader sees in the place of a secret.
+fn mask(rule: &str) -> String {
+    format!("{MASK}{rule}]")
+}
+
+/// Whether a text holds a mask: something of it was never kept.
+pub fn is_masked(text: &str) -> bool {
+    text.contains(MASK)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn scanner() -> Scanner {
-        Scanner::compile("embedded", include_str!("../../assets/secrets.toml")).unwrap()
-    }
-
-    #[test]
-    fn the_table_passes_its_own_tests_and_is_not_small() {
-        assert!(scanner().classes.len() >= 40);
-    }
-
-    #[test]
-    fn a_hit_never_holds_the_secret() {
-        let token = fill("ghp_{alnum:36}");
-        let hits = scanner().scan(&format!("x = \"{token}\" # gitleaks:allow"), Effect::Block);
-        assert!(!hits.is_empty());
-        for hit in hits {
-            assert!(!hit.masked.contains(&token), "{hit:?}");
-            assert_eq!(hit.masked, "ghp_…");
-        }
-    }
-
-    #[test]
-    fn redaction_masks_every_secret_and_keeps_the_rest() {
-        let text = format!(
-            "a {} b\n{} c\ncurl -H \"Authorization: Bearer TOKEN\"",
-            fill("ghp_{alnum:36}"),
-            fill("https://user:{alnum:16}@example.com/x")
-        );
-        let redacted = scanner().redact(&text);
-        assert!(
-            redacted.starts_with("a ghp_… b\nhttps://user:"),
-            "{redacted}"
-        );
-        assert!(redacted.contains("…@example.com/x c"), "{redacted}");
-        assert!(redacted.ends_with("Bearer …\""), "{redacted}");
-    }
-
-    #[test]
-    fn a_whole_private_key_is_masked() {
-        let text = fill(
-            "x\n{dash:5}BEGIN RSA PRIVATE KEY{dash:5}\nMIIabc\n{dash:5}END RSA PRIVATE KEY{dash:5}\ny",
-        );
-        assert_eq!(scanner().redact(&text), "x\n----…\ny");
-    }
-
-    #[test]
-    fn plain_words_are_no_secret() {
-        for line in [
-            "secret_key = \"predictable-key\"",
-            "Signer(\"my-very-long-secret-key-for-tests\")",
-            "SECRET_KEY = 'this-is-a-test-secret-key'",
-            "password = \"correct-horse-battery-staple\"",
-            "def token_from_header(self): pass",
-        ] {
-            assert_eq!(scanner().scan(line, Effect::Block), [], "{line}");
-        }
-    }
-}
+mod tests;

@@ -87,6 +87,7 @@ fn change(path: &str, before: Option<&str>, after: Option<&str>) -> FileChange {
 fn gate(policy: &Policy, files: Vec<FileChange>, base: &Base) -> Gated {
     let changes = ChangeSet { files };
     let proposed = Proposed {
+        request: "",
         goal: "Change a file",
         notes: &[],
         branch: "self-upgrade/change-a-file",
@@ -517,6 +518,7 @@ mod command {
         };
         let verdict = |verification: &[VerificationCommand]| {
             let proposed = Proposed {
+                request: "",
                 goal: "Change a file",
                 notes: &[],
                 branch: "self-upgrade/a",
@@ -730,6 +732,7 @@ mod gates {
             ],
         };
         let proposed = Proposed {
+            request: "",
             goal: "One. Two.",
             notes: &[format!("uses {token}")],
             branch: "main",

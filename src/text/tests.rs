@@ -203,6 +203,16 @@ fn json_stays_the_same_document_and_shows_everything() {
 
 proptest! {
     #[test]
+    fn the_last_guard_lets_nothing_hidden_through_and_changes_nothing_else(text in any::<String>()) {
+        let guarded = guarded(&text).into_owned();
+        prop_assert!(!guarded.chars().any(|c| !matches!(c, '\n' | '\t') && is_hidden(c)));
+        prop_assert_eq!(super::guarded(&guarded), guarded.as_str());
+        if !text.chars().any(is_hidden) {
+            prop_assert_eq!(guarded, text);
+        }
+    }
+
+    #[test]
     fn nothing_that_hides_survives(text in any::<String>()) {
         for shown in [visible(&text), Cow::Owned(joined(&pieces(&text, 8)))] {
             prop_assert!(!shown.chars().any(is_hidden), "{shown:?}");

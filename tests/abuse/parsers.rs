@@ -117,6 +117,7 @@ fn judge(bytes: &[u8], read: Result<Proposal, PlanError>) {
     let topic = plan::topic("", &goal, proposal.topic.as_deref(), "check");
     let verification = plan::verification(&base, None, &proposal.verify).unwrap();
     let proposed = Proposed {
+        request: "",
         goal: &goal,
         notes: &proposal.risks,
         branch: &format!("self-upgrade/{topic}"),
@@ -218,6 +219,7 @@ pub fn compose(bytes: &[u8]) {
         }],
     };
     let proposed = Proposed {
+        request: "",
         goal: "Change a file",
         notes: &[],
         branch: "self-upgrade/x",

@@ -15,6 +15,7 @@ mod catalogue;
 mod check;
 #[path = "../claims/mod.rs"]
 mod claims;
+mod display;
 mod environment;
 mod host;
 mod inspect;
@@ -22,5 +23,6 @@ mod moving;
 mod proposals;
 mod review;
 mod run;
+mod secrets;
 mod stop;
 mod verify;

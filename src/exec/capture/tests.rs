@@ -9,6 +9,7 @@ use super::*;
 fn sink(log: File) -> (Sink, oneshot::Receiver<()>) {
     let (halt, halted) = oneshot::channel();
     let sink = Sink {
+        masking: None,
         log,
         limit: u64::MAX,
         progress: watch::channel(0).0,

@@ -1,6 +1,6 @@
 use insta::assert_snapshot;
 use proptest::prelude::*;
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
 
 use crate::tui::fixture::*;
@@ -209,6 +209,31 @@ proptest! {
                 let hidden = |c: char| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}') || c >= '\u{e0000}';
                 prop_assert!(!cell.symbol().chars().any(hidden), "{:?}", cell.symbol());
             }
+        }
+    }
+}
+
+#[test]
+fn no_cell_of_the_screen_holds_a_character_that_a_terminal_acts_on() {
+    use crate::fixtures::{hidden_characters, hostile};
+    let stories = [
+        (review as fn() -> Story, "]5"),
+        (blocked, "5"),
+        (test_failure, "4"),
+        (ready, "A"),
+    ];
+    for (text, (story, keys)) in hidden_characters().iter().zip(stories.into_iter().cycle()) {
+        let mut story = story();
+        for event in &mut story.events {
+            event.kind = hostile(&event.kind, text);
+        }
+        let mut bench = Bench::new(&story, (120, 36));
+        for key in keys.chars() {
+            bench.keys(&key.to_string());
+            let buffer = bench.draw();
+            let hidden = |cell: &&Cell| cell.symbol().chars().any(crate::text::is_hidden);
+            let raw = buffer.content().iter().find(hidden);
+            assert!(raw.is_none(), "{text:?} after {key}: {raw:?}");
         }
     }
 }
