@@ -147,6 +147,7 @@ fn judge_proposal(input: &Value) -> Verdict {
         })
         .collect();
     let proposed = Proposed {
+        request: "",
         goal: "Change a file",
         notes: &[],
         branch: "self-upgrade/change-a-file",
