@@ -4,6 +4,7 @@
 //! recorded fact behind it has no place.
 
 mod checklist;
+mod integrity;
 mod json;
 mod markdown;
 mod markup;
@@ -13,6 +14,7 @@ mod verdict;
 use crate::model::RunState;
 
 pub use checklist::{checklist, checklist_now};
+pub use integrity::{against_base, compared, imported, left_open};
 pub use json::{document, json};
 pub use markdown::markdown;
 pub use risks::risks_after;

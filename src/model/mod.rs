@@ -24,7 +24,8 @@ pub mod verdict;
 pub use change::{ChangeSet, FileChange, FileState, LineStat};
 pub use checklist::{ChecklistItem, ItemId, TickedBy};
 pub use command::{
-    CommandEnd, CommandId, CommandStart, ExitKind, OutputSummary, SandboxReport, Tier, Traces,
+    CommandEnd, CommandId, CommandStart, ExitKind, OutputSummary, Purpose, SandboxReport, Tier,
+    Traces,
 };
 pub use digest::Digest;
 pub use event::{Event, EventKind, Phase, PhaseOutcome, ReviewAct};
@@ -35,6 +36,9 @@ pub use policy_summary::{Override, PolicySummary};
 pub use review::{Approval, Comment, CommentKind, Need, ReviewCommand};
 pub use run::RunState;
 pub use status::{Decision, Status};
-pub use tests_report::{FailedTest, TestOutcome, TestReport};
+pub use tests_report::{
+    CaseOutcome, Cases, Channel, FailedTest, Import, Integrity, Names, OtherRun, Since,
+    TestOutcome, TestReport,
+};
 pub use tree::{BaseTree, TreeEntry, TreeError};
 pub use verdict::{Risk, Stats, Verdict, Violation};

@@ -5,12 +5,14 @@
 //! written did not happen. Nothing in here may judge, decide or show.
 
 pub mod audit;
+mod baseline;
 mod error;
 mod folder;
 mod log;
 mod store;
 mod writer;
 
+pub use baseline::Baselines;
 pub use error::Error;
 pub use folder::{Follower, Recorded, RunFolder};
 pub use log::{MAX_LINE, Torn};

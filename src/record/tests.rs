@@ -630,6 +630,7 @@ fn no_text_can_forge_a_record() {
                 program: None,
                 timeout_seconds: None,
                 output: None,
+                purpose: crate::model::Purpose::Candidate,
             },
         },
         EventKind::CommandFinished {
@@ -718,6 +719,7 @@ fn the_lines_of_two_commands_never_mix() {
             program: None,
             timeout_seconds: None,
             output: None,
+            purpose: crate::model::Purpose::Candidate,
         },
     };
     let end = |id| EventKind::CommandFinished {

@@ -63,7 +63,7 @@ impl Project {
         let program = resolve_program(&argv[0], &view, path.as_deref(), &self.checkout()).unwrap();
         let report_file = self.place.path().join("scratch/report.xml");
         report::clear(&report_file).unwrap();
-        let instrumented = report::instrument(&argv, &report_file);
+        let instrumented = report::instrument(&argv, &report_file, None);
         let env = view.env.iter().cloned().chain(instrumented.env);
         let spec = CommandSpec {
             argv: instrumented.argv,
@@ -88,9 +88,10 @@ impl Project {
             exit: &finished.exit,
             duration: finished.duration,
             report_file: &report_file,
+            record: None,
             view: &view.root,
         });
-        (report, finished)
+        (report.report, finished)
     }
 
     async fn pytest(&self) -> TestReport {
