@@ -130,7 +130,7 @@ pub(crate) fn report(outcome: TestOutcome) -> TestReport {
             "1 test failed"
         }
         .to_owned(),
-        integrity: crate::model::Integrity::default(),
+        integrity: Box::default(),
     }
 }
 

@@ -54,6 +54,14 @@ pub enum Purpose {
 }
 
 impl Purpose {
+    /// Whether it runs on the candidate as it is.
+    pub fn is_on_candidate(self) -> bool {
+        match self {
+            Self::Candidate | Self::Extra => true,
+            Self::Base | Self::Deciding => false,
+        }
+    }
+
     /// What stands behind the command for a reader; empty for the candidate's own.
     pub fn label(self) -> &'static str {
         match self {

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use crate::model::event::{ChangedFile, PatchRef};
 use crate::model::{
     Approval, ChecklistItem, CommandEnd, CommandStart, Comment, Decision, Event, ItemId, Oid,
-    Override, Phase, PhaseOutcome, Plan, PolicySummary, Purpose, Risk, RunId, SandboxReport, Stats,
-    Status, TestOutcome, TestReport, TickedBy, Verdict, Violation, WorkBranch,
+    Override, Phase, PhaseOutcome, Plan, PolicySummary, Risk, RunId, SandboxReport, Stats, Status,
+    TestOutcome, TestReport, TickedBy, Verdict, Violation, WorkBranch,
 };
 
 /// A phase as far as it has come.
@@ -268,10 +268,7 @@ impl RunState {
         };
         self.commands.iter().rfind(|command| {
             let ran = &command.start.argv;
-            let on_candidate = match command.start.purpose {
-                Purpose::Candidate | Purpose::Extra => true,
-                Purpose::Base | Purpose::Deciding => false,
-            };
+            let on_candidate = command.start.purpose.is_on_candidate();
             on_candidate && (ran.starts_with(argv) || is_module(ran))
         })
     }

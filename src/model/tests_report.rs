@@ -238,5 +238,5 @@ pub struct TestReport {
     pub reason: String,
     /// What stands behind the counts.
     #[serde(default)]
-    pub integrity: Integrity,
+    pub integrity: Box<Integrity>,
 }

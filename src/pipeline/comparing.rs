@@ -111,7 +111,9 @@ fn against_base(report: &mut TestReport, cases: &Cases, base: &Cases) {
     }
     let (missing, fixed) = missing(cases, base);
     facts.missing = missing.into_iter().collect();
-    fixed.into_iter().for_each(|name| facts.fixed.push(name));
+    for name in fixed {
+        facts.fixed.push(name);
+    }
     for failure in &mut report.failures {
         failure.since = match base.get(&failure.name) {
             Some(CaseOutcome::Failed) => Since::Base,
@@ -156,12 +158,6 @@ fn with_new_and_old(report: &TestReport) -> String {
 fn missing<'a>(cases: &Cases, base: &'a Cases) -> (Vec<&'a str>, Vec<&'a str>) {
     let ran = |outcome: CaseOutcome| matches!(outcome, CaseOutcome::Passed | CaseOutcome::Failed);
     let is_file = |name: &str| !name.contains("::") && name.contains('.');
-    let within = |cases: &Cases, file: &str| {
-        let inner = format!("{file}::");
-        let mut from = cases.range(inner.clone()..);
-        from.next()
-            .is_some_and(|(name, _)| name.starts_with(&inner))
-    };
     let broken = |file: &str| cases.get(file) == Some(&CaseOutcome::Failed);
     let mut gone: Vec<&str> = Vec::new();
     let mut fixed: Vec<&str> = Vec::new();
@@ -171,7 +167,7 @@ fn missing<'a>(cases: &Cases, base: &'a Cases) -> (Vec<&'a str>, Vec<&'a str>) {
         if cases.contains_key(name) || !(ran(*outcome) || expected) || broken(file_of(name)) {
             continue;
         }
-        if is_file(name) && within(cases, name) {
+        if is_file(name) && has_tests(cases, name) {
             fixed.push(name);
         } else {
             gone.push(name);
@@ -243,8 +239,13 @@ fn open_against_base(report: &mut TestReport, base: &Beside, tampered: bool) {
     }
     if !facts.newly_skipped.is_empty() {
         facts.open.push(format!(
-            "{} that ran on the base now skipped or expected to fail: {}",
-            are(facts.newly_skipped.count),
+            "{} that ran on the base {} now skipped or expected to fail: {}",
+            tests(facts.newly_skipped.count),
+            if facts.newly_skipped.count == 1 {
+                "is"
+            } else {
+                "are"
+            },
             facts.newly_skipped.first(SHOWN)
         ));
     }
@@ -255,77 +256,96 @@ fn open_against_base(report: &mut TestReport, base: &Beside, tampered: bool) {
     }
 }
 
+fn is(cases: &Cases, name: &str, outcome: CaseOutcome) -> bool {
+    cases.get(name) == Some(&outcome)
+}
+
 /// Lets the run with the base's harness decide.
 fn decide(report: &mut TestReport, cases: &Cases, base: Option<&Beside>, deciding: &Beside) {
     let nothing = Cases::new();
     let base = base.map_or(&nothing, |base| &base.cases);
     let with = format!("with the base's {}", deciding.run.replaced.join(", "));
-    let passed = |cases: &Cases, name: &str| cases.get(name) == Some(&CaseOutcome::Passed);
-    let failed = |cases: &Cases, name: &str| cases.get(name) == Some(&CaseOutcome::Failed);
+    let passed_on_base: Vec<&str> = base
+        .keys()
+        .map(String::as_str)
+        .filter(|name| is(base, name, CaseOutcome::Passed))
+        .collect();
     if !deciding.is_complete {
         let why = format!(
             "{with} the suite came to no result: {}",
             deciding.run.reason
         );
-        if base.keys().any(|name| passed(base, name)) {
-            not_passed(report, &why);
-        } else {
+        if passed_on_base.is_empty() {
             report.integrity.open.push(why);
+        } else {
+            not_passed(report, &why);
         }
         return;
     }
-    let lost: Names = base
-        .keys()
-        .filter(|name| passed(base, name))
+    let there = &deciding.cases;
+    let lost: Names = passed_on_base
+        .into_iter()
         .filter(|name| {
-            let is_there = deciding.cases.contains_key(*name);
-            failed(&deciding.cases, name) || (!is_there && cases.contains_key(*name))
+            let is_gone = !there.contains_key(*name) && cases.contains_key(*name);
+            is_gone || is(there, name, CaseOutcome::Failed)
         })
-        .map(String::as_str)
         .collect();
-    // A file that cannot be collected without the new harness stands for its tests.
-    let is_known = |name: &str| {
-        let inner = format!("{name}::");
-        cases.contains_key(name) || cases.keys().any(|case| case.starts_with(&inner))
-    };
-    let only_there = |wanted: CaseOutcome| -> Names {
-        deciding
-            .cases
-            .iter()
-            .filter(|(name, outcome)| **outcome == wanted && !is_known(name))
-            .map(|(name, _)| name.as_str())
-            .collect()
-    };
-    let (left_out, unseen) = (
-        only_there(CaseOutcome::Failed),
-        only_there(CaseOutcome::Passed),
-    );
-    report.integrity.harness_dependent = cases
+    let excused: Names = there
         .keys()
-        .filter(|name| passed(cases, name) && !passed(base, name))
-        .filter(|name| !passed(&deciding.cases, name))
         .map(String::as_str)
+        .filter(|name| is(there, name, CaseOutcome::Failed) && !has_result(cases, name))
+        .filter(|name| !is(base, name, CaseOutcome::Failed))
         .collect();
     if !lost.is_empty() {
+        let (passes, names) = (passes(lost.count), lost.first(SHOWN));
         not_passed(
             report,
-            &format!(
-                "{with}, {} on the base, and not here: {}",
-                passes(lost.count),
-                lost.first(SHOWN)
-            ),
+            &format!("{with}, {passes} on the base, and not here: {names}"),
         );
-    } else if !left_out.is_empty() {
+    } else if !excused.is_empty() {
+        let (fails, names) = (fails(excused.count), excused.first(SHOWN));
         not_passed(
             report,
-            &format!(
-                "{with}, {} that the change leaves out: {}",
-                fails(left_out.count),
-                left_out.first(SHOWN)
-            ),
+            &format!("{with}, {fails} that the change leaves out or excuses: {names}"),
         );
     }
+    open_by_harness(report, cases, base, there);
+}
+
+/// Whether a test passed or failed; for a file that could not be collected, whether one of its tests
+/// did.
+fn has_result(cases: &Cases, name: &str) -> bool {
+    match cases.get(name) {
+        Some(CaseOutcome::Passed | CaseOutcome::Failed) => true,
+        Some(CaseOutcome::Skipped | CaseOutcome::ExpectedFailure) => false,
+        None => has_tests(cases, name),
+    }
+}
+
+/// Whether there are tests of a file.
+fn has_tests(cases: &Cases, file: &str) -> bool {
+    let inner = format!("{file}::");
+    let mut from = cases.range(inner.clone()..);
+    from.next()
+        .is_some_and(|(name, _)| name.starts_with(&inner))
+}
+
+/// What only the changed harness makes of the tests, without taking a pass away.
+fn open_by_harness(report: &mut TestReport, cases: &Cases, base: &Cases, there: &Cases) {
+    let unseen: Names = there
+        .keys()
+        .map(String::as_str)
+        .filter(|name| is(there, name, CaseOutcome::Passed) && !cases.contains_key(*name))
+        .collect();
     let facts = &mut report.integrity;
+    facts.harness_dependent = cases
+        .keys()
+        .map(String::as_str)
+        .filter(|name| is(cases, name, CaseOutcome::Passed))
+        .filter(|name| {
+            !is(base, name, CaseOutcome::Passed) && !is(there, name, CaseOutcome::Passed)
+        })
+        .collect();
     if !unseen.is_empty() {
         facts.open.push(format!(
             "the changed harness leaves out {}: {}",
@@ -370,10 +390,6 @@ fn tests(n: u64) -> String {
     } else {
         format!("{n} tests")
     }
-}
-
-fn are(n: u64) -> String {
-    format!("{} {}", tests(n), if n == 1 { "is" } else { "are" })
 }
 
 fn passes(n: u64) -> String {

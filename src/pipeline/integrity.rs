@@ -25,7 +25,7 @@ impl Driver {
         let prepared = tokio::task::block_in_place(|| self.prepare_candidate());
         let (job, facts) = match prepared {
             Ok(Prepared::Run(job, facts)) => (*job, facts),
-            Ok(Prepared::Skipped(report)) => return Ok(Ok(report)),
+            Ok(Prepared::Skipped(report)) => return Ok(Ok(*report)),
             Err(failure) => return Ok(Err(failure)),
         };
         self.record(EventKind::SandboxChosen {
@@ -52,7 +52,7 @@ impl Driver {
         if policy.skip_tests() {
             let argv = suite.map(|suite| suite.get().argv.clone());
             let report = testing::skipped_report(argv.unwrap_or_default());
-            return Ok(Prepared::Skipped(report));
+            return Ok(Prepared::Skipped(Box::new(report)));
         }
         let commit = self.run.commit.clone().ok_or_else(out_of_order)?;
         if !self.machine.stopping {
@@ -198,7 +198,7 @@ impl Driver {
 }
 
 enum Prepared {
-    Skipped(TestReport),
+    Skipped(Box<TestReport>),
     Run(Box<TestJob>, Facts),
 }
 

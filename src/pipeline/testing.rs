@@ -10,8 +10,8 @@ use tokio::sync::mpsc;
 use crate::exec::report::{self, Counted, Reading};
 use crate::exec::{self, Finished, Place, StopSignal, View};
 use crate::model::{
-    Cases, CommandId, CommandOrigin, EventKind, ExitKind, Import, Integrity, Purpose, TestOutcome,
-    TestReport, VerificationCommand,
+    Cases, CommandId, CommandOrigin, EventKind, ExitKind, Import, Purpose, TestOutcome, TestReport,
+    VerificationCommand,
 };
 use crate::pipeline::command::{perform, prepare, tell};
 use crate::pipeline::imports;
@@ -257,6 +257,6 @@ fn empty_report(argv: Vec<String>, outcome: TestOutcome) -> TestReport {
         timed_out: false,
         failures: Vec::new(),
         reason: String::new(),
-        integrity: Integrity::default(),
+        integrity: Box::default(),
     }
 }

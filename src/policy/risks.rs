@@ -170,7 +170,15 @@ pub(super) fn note(
             risks.push(risk(HARNESS, &file.path, detail));
         }
         risks.extend(tests_skipped(file, tests));
-        risks.extend(steered(file, tests));
+        // What steers the test run speaks of the runner anyway, and is noted as such.
+        let is_harness = risks
+            .iter()
+            .any(|r| r.id == HARNESS && r.subject == file.path);
+        risks.extend(steered(
+            file,
+            tests,
+            is_harness || tests.is_test(&file.path),
+        ));
     }
     risks.extend(test_changes::note(changes, tests));
     risks.extend(large_change(changes, max_files, max_lines));
@@ -209,11 +217,10 @@ fn tests_skipped(file: &FileChange, tests: &TestRules) -> Vec<Risk> {
 }
 
 /// Added code that reaches for the test runner, or for the end of the process it runs in.
-fn steered(file: &FileChange, tests: &TestRules) -> Option<Risk> {
+fn steered(file: &FileChange, tests: &TestRules, is_test: bool) -> Option<Risk> {
     let Some((_, "py" | "pyx")) = file.path.rsplit_once('.') else {
         return None;
     };
-    let is_test = tests.is_test(&file.path);
     let marks = if is_test {
         &tests.steers_in_tests
     } else {
@@ -297,7 +304,10 @@ mod tests {
         let reached = |path: &str, line: &str| {
             let before = Some("import os\nimport pytest\n");
             let after = format!("import os\nimport pytest\n{line}\n");
-            steered(&file(path, before, &after), &floor.tests).is_some()
+            {
+                let is_test = floor.tests.is_test(path);
+                steered(&file(path, before, &after), &floor.tests, is_test).is_some()
+            }
         };
         for line in [
             "import _pytest.runner",

@@ -299,7 +299,7 @@ fn report(outcome: TestOutcome) -> TestReport {
         } else {
             "pytest exited with 0 and 128 tests passed".to_owned()
         },
-        integrity: crate::model::Integrity::default(),
+        integrity: Box::default(),
     }
 }
 

@@ -30,14 +30,7 @@ pub(super) fn judge(
         Ok(counts) => (counts, None),
         Err(problem) => (Counts::default(), Some(problem)),
     };
-    let exit = match run.exit {
-        ExitKind::Exited { code } => Some(*code),
-        ExitKind::Signalled { .. }
-        | ExitKind::TimedOut
-        | ExitKind::Stopped
-        | ExitKind::OutputLimit
-        | ExitKind::NotStarted { .. } => None,
-    };
+    let exit = code_of(run.exit);
     let asked = record.is_some();
     let (mut record, record_problem) = match record {
         Some(Ok(record)) => (record, None),
@@ -56,7 +49,6 @@ pub(super) fn judge(
             problem: record_problem.or(junit_problem),
         }
     };
-    let (outcome, reason) = verdict(run, &figures);
     let finish = record.finish.take();
     let is_complete = exit.is_some()
         && if asked {
@@ -68,6 +60,7 @@ pub(super) fn judge(
     if recorded {
         add_missing_failures(&mut failures, &record);
     }
+    let (outcome, reason) = verdict(run, &figures);
     let report = TestReport {
         argv: run.argv.to_vec(),
         outcome,
@@ -79,14 +72,7 @@ pub(super) fn judge(
         timed_out: *run.exit == ExitKind::TimedOut,
         failures,
         reason,
-        integrity: Integrity {
-            channel: if recorded {
-                Channel::Record
-            } else {
-                Channel::Junit
-            },
-            ..Integrity::default()
-        },
+        integrity: Box::new(come_by(recorded)),
     };
     let finish = finish.unwrap_or_default();
     Counted {
@@ -95,6 +81,29 @@ pub(super) fn judge(
         is_complete,
         modules: finish.modules,
         tampered: finish.tampered,
+    }
+}
+
+fn come_by(recorded: bool) -> Integrity {
+    let channel = if recorded {
+        Channel::Record
+    } else {
+        Channel::Junit
+    };
+    Integrity {
+        channel,
+        ..Integrity::default()
+    }
+}
+
+fn code_of(exit: &ExitKind) -> Option<i32> {
+    match exit {
+        ExitKind::Exited { code } => Some(*code),
+        ExitKind::Signalled { .. }
+        | ExitKind::TimedOut
+        | ExitKind::Stopped
+        | ExitKind::OutputLimit
+        | ExitKind::NotStarted { .. } => None,
     }
 }
 

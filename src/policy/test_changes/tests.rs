@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::{ChangeSet, FileChange, FileMode, FileState, LineStat};
+use crate::model::{FileMode, FileState, LineStat};
 use crate::policy::floor::Floor;
 
 type Sides<'a> = (&'a str, Option<&'a str>, Option<&'a str>);
@@ -38,63 +38,66 @@ fn edited(from: &str, to: &str) -> Vec<String> {
     ids(&[("tests/test_calc.py", Some(OLD), Some(&new))])
 }
 
+/// What the change to [`OLD`] is, and what it is noted as.
+const WEAKER: [(&str, &str, &str); 13] = [
+    (
+        "    assert total == 4\n",
+        "    pass\n",
+        "assertions_removed",
+    ),
+    ("assert total == 4", "assert True", "assertions_removed"),
+    (
+        "assert total == 4",
+        "assert total == 5",
+        "assertions_removed",
+    ),
+    (
+        "assert total == 4",
+        "assert total == 4 or True",
+        "assertions_removed",
+    ),
+    (
+        "    assert total == 4\n",
+        "    if False:\n        assert total == 4\n",
+        "assertions_removed",
+    ),
+    (
+        "    assert total == 4\n",
+        "    try:\n        assert total == 4\n    except AssertionError:\n        pass\n",
+        "assertions_removed",
+    ),
+    (
+        "    total = add",
+        "    return\n    total = add",
+        "assertions_removed",
+    ),
+    (
+        "    total = add",
+        "    pytest.skip('later')\n    total = add",
+        "assertions_removed",
+    ),
+    ("def test_b", "@quiet\ndef test_b", "assertions_removed"),
+    ("def test_b", "def check_b", "tests_removed"),
+    (
+        "def test_b",
+        "def test_b(): pass\n\n\ndef test_b",
+        "tests_emptied",
+    ),
+    (
+        "    assert total == 4\n",
+        "    assert total == 4\n\n\ntest_b = print\n",
+        "tests_emptied",
+    ),
+    (
+        "    assert total == 4\n",
+        "    assert total == 4\n\n\ndel test_b\n",
+        "tests_emptied",
+    ),
+];
+
 #[test]
 fn what_makes_a_test_say_less_is_named() {
-    for (from, to, id) in [
-        (
-            "    assert total == 4\n",
-            "    pass\n",
-            "assertions_removed",
-        ),
-        ("assert total == 4", "assert True", "assertions_removed"),
-        (
-            "assert total == 4",
-            "assert total == 5",
-            "assertions_removed",
-        ),
-        (
-            "assert total == 4",
-            "assert total == 4 or True",
-            "assertions_removed",
-        ),
-        (
-            "    assert total == 4\n",
-            "    if False:\n        assert total == 4\n",
-            "assertions_removed",
-        ),
-        (
-            "    assert total == 4\n",
-            "    try:\n        assert total == 4\n    except AssertionError:\n        pass\n",
-            "assertions_removed",
-        ),
-        (
-            "    total = add",
-            "    return\n    total = add",
-            "assertions_removed",
-        ),
-        (
-            "    total = add",
-            "    pytest.skip('later')\n    total = add",
-            "assertions_removed",
-        ),
-        ("def test_b", "@quiet\ndef test_b", "assertions_removed"),
-        ("def test_b", "def check_b", "tests_removed"),
-        (
-            "def test_b",
-            "def test_b(): pass\n\n\ndef test_b",
-            "tests_emptied",
-        ),
-        (
-            "    assert total == 4\n",
-            "    assert total == 4\n\n\ntest_b = print\n",
-            "tests_emptied",
-        ),
-        (
-            "    assert total == 4\n",
-            "    assert total == 4\n\n\ndel test_b\n",
-            "tests_emptied",
-        ),
-    ] {
+    for (from, to, id) in WEAKER {
         let found = edited(from, to);
         assert!(found.iter().any(|found| found == id), "{to:?}: {found:?}");
     }
