@@ -1,5 +1,6 @@
 //! What stands behind the counts of the tests, in words.
 
+use super::markup::{code, escaped};
 use crate::model::{Integrity, Names, OtherRun, RunState, TestOutcome, TestReport};
 use crate::text;
 
@@ -99,4 +100,33 @@ pub fn imported(report: &TestReport) -> Option<String> {
         .collect();
     let names: Names = texts.iter().map(String::as_str).collect();
     (!names.is_empty()).then(|| format!("tests imported {}", names.first(SHOWN)))
+}
+
+/// What stands behind the counts as lines of Markdown: the base's run, the deciding one, where the
+/// code came from, and what keeps the item open.
+pub(super) fn lines(state: &RunState, report: &TestReport) -> Vec<String> {
+    let facts = &report.integrity;
+    let mut lines: Vec<String> = Vec::new();
+    lines.extend(against_base(report).map(|compared| escaped(&compared)));
+    for (names, word) in compared(facts) {
+        // New and old failures are marked in the list of failures.
+        let is_listed = matches!(word, "newly failing" | "failing there too");
+        if !names.is_empty() && !is_listed {
+            let shown: Vec<String> = names.names.iter().map(|name| code(name)).collect();
+            let more = match names.count.saturating_sub(shown.len() as u64) {
+                0 => String::new(),
+                rest => format!(" and {rest} more"),
+            };
+            lines.push(format!("{word}: {}{more}", shown.join(", ")));
+        }
+    }
+    lines.extend(imported(report).map(|imported| escaped(&imported)));
+    if report.outcome.is_pass() {
+        let open = left_open(state, report);
+        lines.extend(
+            open.iter()
+                .map(|why| format!("\"Tests pass\" stays open: {}", escaped(why))),
+        );
+    }
+    lines
 }

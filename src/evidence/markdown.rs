@@ -237,7 +237,13 @@ fn tests(state: &RunState, tail: &str, page: &mut String) {
         seconds(report.seconds),
         escaped(&report.reason)
     );
-    compared_with_base(state, report, page);
+    let behind = super::integrity::lines(state, report);
+    if !behind.is_empty() {
+        line!(page);
+    }
+    for text in behind {
+        line!(page, "- {text}");
+    }
     failed_tests(report, page);
     let command = state.command_of(&report.argv);
     output(command, tail, page);
@@ -245,43 +251,6 @@ fn tests(state: &RunState, tail: &str, page: &mut String) {
         line!(page);
         let argv = code(&text::command_line(argv));
         line!(page, "Not run: {argv} ({})", escaped(reason));
-    }
-}
-
-/// What stands behind the counts: the base's run, the deciding one, the imports.
-fn compared_with_base(state: &RunState, report: &TestReport, page: &mut String) {
-    let facts = &report.integrity;
-    let mut lines: Vec<String> = Vec::new();
-    if let Some(compared) = super::against_base(report) {
-        lines.push(escaped(&compared));
-    }
-    for (names, word) in super::compared(facts) {
-        // New and old failures are marked in the list below.
-        let is_listed = matches!(word, "newly failing" | "failing there too");
-        if !names.is_empty() && !is_listed {
-            let shown: Vec<String> = names.names.iter().map(|name| code(name)).collect();
-            let rest = names.count.saturating_sub(shown.len() as u64);
-            let more = if rest > 0 {
-                format!(" and {rest} more")
-            } else {
-                String::new()
-            };
-            lines.push(format!("{word}: {}{more}", shown.join(", ")));
-        }
-    }
-    if let Some(imported) = super::imported(report) {
-        lines.push(escaped(&imported));
-    }
-    if report.outcome.is_pass() {
-        for why in super::left_open(state, report) {
-            lines.push(format!("\"Tests pass\" stays open: {}", escaped(&why)));
-        }
-    }
-    if !lines.is_empty() {
-        line!(page);
-    }
-    for line in lines {
-        line!(page, "- {line}");
     }
 }
 

@@ -349,11 +349,12 @@ impl App {
         let Some(report) = &self.run.tests else {
             return String::new();
         };
-        if report.outcome.is_pass() {
-            let open = crate::evidence::left_open(&self.run, report);
-            return format!("the suite passed, but: {}", open.join("; "));
+        if !report.outcome.is_pass() {
+            return report.reason.clone();
         }
-        report.reason.clone()
+        let mut items = self.run.checklist.iter();
+        let item = items.find(|item| item.id == ItemId::TestsPass);
+        item.map(|item| item.evidence.clone()).unwrap_or_default()
     }
 
     /// Whether the human may still decide.
