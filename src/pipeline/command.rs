@@ -73,8 +73,15 @@ pub(super) fn prepare(
         record = Some((channel, told.outside.clone()));
         reports.push(told);
     }
-    let plugin = record.as_ref().map(|(channel, _)| channel.module());
-    let instrumented = report::instrument(&argv, &inside, plugin);
+    let mut more: Vec<String> = Vec::new();
+    if let Some((channel, _)) = &record {
+        more.extend(["-p".to_owned(), channel.module().to_owned()]);
+    }
+    if !purpose.is_on_candidate() {
+        // It is there to be compared with: every test has to run, whatever fails before it.
+        more.extend(["--maxfail=0", "--continue-on-collection-errors"].map(str::to_owned));
+    }
+    let instrumented = report::instrument(&argv, &inside, &more);
     let mut env = job.view.env.clone();
     env.extend(instrumented.env);
     if record.is_some() {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    CaseOutcome, Cases, CommandId, Names, OtherRun, Since, TestOutcome, TestReport,
+    CaseOutcome, Cases, Channel, CommandId, Names, OtherRun, Since, TestOutcome, TestReport,
 };
 use crate::pipeline::testing::SuiteRun;
 
@@ -96,6 +96,7 @@ pub(super) fn compare(
 }
 
 fn against_base(report: &mut TestReport, cases: &Cases, base: &Cases) {
+    let is_interrupted = is_interrupted(report);
     let facts = &mut report.integrity;
     for (name, outcome) in cases {
         match (base.get(name), outcome) {
@@ -110,7 +111,10 @@ fn against_base(report: &mut TestReport, cases: &Cases, base: &Cases) {
         }
     }
     let (missing, fixed) = missing(cases, base);
-    facts.missing = missing.into_iter().collect();
+    // A run that ended at a file it could not collect did not come to the others.
+    if !is_interrupted {
+        facts.missing = missing.into_iter().collect();
+    }
     for name in fixed {
         facts.fixed.push(name);
     }
@@ -128,6 +132,11 @@ fn against_base(report: &mut TestReport, cases: &Cases, base: &Cases) {
     report.reason = with_new_and_old(report);
 }
 
+/// Whether pytest ended before all tests had run.
+fn is_interrupted(report: &TestReport) -> bool {
+    report.integrity.channel == Channel::Record && report.exit == Some(2)
+}
+
 /// The reason, new failures first.
 fn with_new_and_old(report: &TestReport) -> String {
     let (new, old) = (
@@ -143,6 +152,7 @@ fn with_new_and_old(report: &TestReport) -> String {
     if new.is_empty() {
         return match old.count {
             0 => reason.clone(),
+            _ if is_interrupted(report) => format!("{reason}{on_base}"),
             _ => format!("{reason}{on_base}; no new failure"),
         };
     }
@@ -398,4 +408,220 @@ fn passes(n: u64) -> String {
 
 fn fails(n: u64) -> String {
     format!("{} {}", tests(n), if n == 1 { "fails" } else { "fail" })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::exec::report::Counted;
+    use crate::fixtures;
+    use crate::model::Import;
+    use CaseOutcome::{ExpectedFailure, Failed, Passed, Skipped};
+
+    fn cases(all: &[(&str, CaseOutcome)]) -> Cases {
+        let named = all
+            .iter()
+            .map(|(name, outcome)| ((*name).to_owned(), *outcome));
+        named.collect()
+    }
+
+    fn suite(all: &[(&str, CaseOutcome)]) -> SuiteRun {
+        let failed = all.iter().any(|(_, outcome)| *outcome == Failed);
+        let outcome = if failed {
+            TestOutcome::Failed
+        } else {
+            TestOutcome::Passed
+        };
+        let mut report = fixtures::report(outcome);
+        report.failures.clear();
+        report.reason = "said".to_owned();
+        SuiteRun {
+            counted: Counted {
+                report,
+                cases: cases(all),
+                is_complete: true,
+                modules: BTreeMap::new(),
+                tampered: false,
+            },
+            command: None,
+            imports: Vec::new(),
+        }
+    }
+
+    fn beside(all: &[(&str, CaseOutcome)], replaced: &[&str]) -> Beside {
+        let replaced = replaced.iter().map(|path| (*path).to_owned()).collect();
+        Beside::of(suite(all), replaced)
+    }
+
+    fn compared(
+        candidate: &[(&str, CaseOutcome)],
+        base: &[(&str, CaseOutcome)],
+        deciding: Option<&[(&str, CaseOutcome)]>,
+    ) -> TestReport {
+        let deciding = deciding.map(|all| beside(all, &["conftest.py"]));
+        compare(suite(candidate), Some(beside(base, &[])), deciding)
+    }
+
+    #[test]
+    fn new_old_and_fixed_are_told_apart() {
+        let report = compared(
+            &[
+                ("t::a", Failed),
+                ("t::b", Failed),
+                ("t::c", Passed),
+                ("t::d", Failed),
+            ],
+            &[("t::a", Failed), ("t::b", Passed), ("t::c", Failed)],
+            None,
+        );
+        let facts = &report.integrity;
+        assert_eq!(facts.old_failures.names, ["t::a"]);
+        assert_eq!(facts.new_failures.names, ["t::b", "t::d"]);
+        assert_eq!(facts.fixed.names, ["t::c"]);
+        assert_eq!(
+            report.reason,
+            "2 new: t::b, t::d; 1 fails on the base as well; said"
+        );
+        let old = compared(&[("t::a", Failed)], &[("t::a", Failed)], None);
+        assert_eq!(
+            old.reason,
+            "said; 1 fails on the base as well; no new failure"
+        );
+        assert_eq!(old.outcome, TestOutcome::Failed);
+    }
+
+    #[test]
+    fn a_test_that_moved_or_got_another_name_is_not_missing() {
+        let missing = |candidate: &[(&str, CaseOutcome)], base: &[(&str, CaseOutcome)]| {
+            compared(candidate, base, None)
+                .integrity
+                .missing
+                .names
+                .clone()
+        };
+        let none = [""; 0];
+        let one = [("t/a.py::x", Passed)];
+        assert_eq!(
+            missing(&[("t/b.py::x", Passed)], &one),
+            none,
+            "another file"
+        );
+        assert_eq!(missing(&[("t/a.py::C::x", Passed)], &one), none, "a class");
+        assert_eq!(
+            missing(&[("t/a.py::y", Passed)], &one),
+            none,
+            "another name"
+        );
+        assert_eq!(
+            missing(&[("t/a.py::x[1]", Passed)], &one),
+            none,
+            "parameters"
+        );
+        let parameters = [("t/a.py::x[1]", Passed), ("t/a.py::x[2]", Passed)];
+        let others = [("t/a.py::x[3]", Passed), ("t/a.py::x[4]", Passed)];
+        assert_eq!(missing(&others, &parameters), none, "other parameters");
+        assert_eq!(missing(&others[..1], &parameters).len(), 1, "fewer of them");
+        // Each new test stands for one only, and one that did not run for none.
+        let two = [("t/a.py::x", Passed), ("t/a.py::y", Passed)];
+        assert_eq!(missing(&[("t/a.py::z", Passed)], &two).len(), 1);
+        assert_eq!(missing(&[("t/a.py::z", Skipped)], &one), ["t/a.py::x"]);
+        assert_eq!(missing(&[("t/b.py::y", Passed)], &one), ["t/a.py::x"]);
+        // One that was skipped on the base is no loss.
+        assert_eq!(missing(&[], &[("t/a.py::x", Skipped)]), none);
+        // A file that can be collected again is repaired, not gone.
+        let report = compared(&one, &[("t/a.py", Failed)], None);
+        assert_eq!(report.integrity.fixed.names, ["t/a.py"]);
+        assert!(report.integrity.missing.is_empty());
+    }
+
+    #[test]
+    fn what_is_missing_or_newly_skipped_keeps_the_item_open() {
+        for (candidate, open) in [
+            (
+                &[("t::a", Passed)][..],
+                "1 test of the base did not run: t::b",
+            ),
+            (
+                &[("t::a", Passed), ("t::b", Skipped)],
+                "is now skipped or expected to fail: t::b",
+            ),
+            (
+                &[("t::a", Passed), ("t::b", ExpectedFailure)],
+                "expected to fail: t::b",
+            ),
+        ] {
+            let report = compared(candidate, &[("t::a", Passed), ("t::b", Passed)], None);
+            assert_eq!(report.outcome, TestOutcome::Passed);
+            assert_eq!(report.integrity.open.len(), 1);
+            assert!(report.integrity.open[0].contains(open), "{report:?}");
+        }
+        let same = [("t::a", Passed), ("t::b", Skipped)];
+        assert!(compared(&same, &same, None).integrity.open.is_empty());
+    }
+
+    #[test]
+    fn the_run_with_the_bases_harness_decides() {
+        let base = [("t::a", Passed), ("t::b", Passed)];
+        let new = [("t::a", Passed), ("t::b", Passed), ("t::new", Passed)];
+        let passes = |candidate: &[_], deciding: &[_]| {
+            let report = compared(candidate, &base, Some(deciding));
+            (
+                report.outcome == TestOutcome::Passed,
+                report.integrity.open.len(),
+            )
+        };
+        assert_eq!(passes(&new, &new), (true, 0));
+        // A test of the base fails, or is gone, with the base's harness.
+        assert!(!passes(&base, &[("t::a", Passed), ("t::b", Failed)]).0);
+        assert!(!passes(&base, &[("t::a", Passed)]).0);
+        // A new test needs the new harness.
+        let needs = [("t::a", Passed), ("t::b", Passed), ("t::new", Failed)];
+        assert_eq!(passes(&new, &needs), (true, 1));
+        assert_eq!(passes(&new, &base), (true, 1));
+        // A new test fails, and the new harness leaves it out or excuses it.
+        assert!(!passes(&base, &needs).0);
+        let excused = [
+            ("t::a", Passed),
+            ("t::b", Passed),
+            ("t::new", ExpectedFailure),
+        ];
+        assert!(!passes(&excused, &needs).0);
+        // It leaves one out that passes.
+        assert_eq!(passes(&base, &new), (true, 1));
+        // It came to no result.
+        let nothing = Beside::failed("no view".to_owned(), vec!["conftest.py".to_owned()]);
+        let report = compare(suite(&base), Some(beside(&base, &[])), Some(nothing));
+        assert_eq!(report.outcome, TestOutcome::Failed);
+    }
+
+    #[test]
+    fn a_base_without_a_result_and_another_import_keep_the_item_open() {
+        let all = [("t::a", Passed)];
+        let nothing = Beside::failed("no view".to_owned(), Vec::new());
+        let report = compare(suite(&all), Some(nothing), None);
+        assert_eq!(report.integrity.open.len(), 1);
+        let import = |is_changed, is_candidate| Import {
+            module: "pkg".to_owned(),
+            file: "/elsewhere/pkg.py".to_owned(),
+            is_candidate,
+            is_changed,
+        };
+        let open = |import| {
+            let mut candidate = suite(&all);
+            candidate.imports = vec![import];
+            compare(candidate, Some(beside(&all, &[])), None)
+                .integrity
+                .open
+                .len()
+        };
+        assert_eq!(open(import(true, false)), 1);
+        assert_eq!(open(import(true, true)), 0);
+        assert_eq!(open(import(false, false)), 0);
+        let mut tampered = suite(&all);
+        tampered.counted.tampered = true;
+        let report = compare(tampered, Some(beside(&all, &[])), None);
+        assert_eq!(report.integrity.open.len(), 1);
+    }
 }

@@ -63,7 +63,7 @@ impl Project {
         let program = resolve_program(&argv[0], &view, path.as_deref(), &self.checkout()).unwrap();
         let report_file = self.place.path().join("scratch/report.xml");
         report::clear(&report_file).unwrap();
-        let instrumented = report::instrument(&argv, &report_file, None);
+        let instrumented = report::instrument(&argv, &report_file, &[]);
         let env = view.env.iter().cloned().chain(instrumented.env);
         let spec = CommandSpec {
             argv: instrumented.argv,

@@ -38,11 +38,11 @@ pub struct Instrumented {
 /// repository that switches the report's plugin off gets no report, which is not a pass. The cache
 /// plugin stays: without it `--ff` in a suite's settings is a usage error.
 ///
-/// Last of all it is told to load `plugin`, milton's own: an earlier `-p no:` of that name is undone
-/// by a later `-p`.
+/// Last of all come `more` words for pytest, such as the one that loads milton's plugin: an earlier
+/// `-p no:` of that name is undone by a later `-p`.
 ///
 /// A path that is not UTF-8 cannot be an argument here, so then only the variable asks.
-pub fn instrument(argv: &[String], report_file: &Path, plugin: Option<&str>) -> Instrumented {
+pub fn instrument(argv: &[String], report_file: &Path, more: &[String]) -> Instrumented {
     let mut instrumented = Instrumented {
         argv: argv.to_vec(),
         env: vec![(REPORT_VARIABLE.into(), report_file.into())],
@@ -61,11 +61,7 @@ pub fn instrument(argv: &[String], report_file: &Path, plugin: Option<&str>) -> 
             "-o".to_owned(),
             "junit_suite_name=pytest".to_owned(),
         ];
-        asking.extend(
-            plugin
-                .into_iter()
-                .flat_map(|name| ["-p".to_owned(), name.to_owned()]),
-        );
+        asking.extend(more.iter().cloned());
         // Behind `--` there are only paths.
         let end = argv.iter().skip(runner).position(|word| word == "--");
         let end = end.map_or(argv.len(), |offset| runner + offset);
@@ -144,7 +140,11 @@ mod tests {
 
     fn asked(line: &str) -> (String, Runner) {
         let argv: Vec<String> = line.split(' ').map(str::to_owned).collect();
-        let instrumented = instrument(&argv, Path::new("/r.xml"), Some("plug"));
+        let instrumented = instrument(
+            &argv,
+            Path::new("/r.xml"),
+            &["-p", "plug"].map(str::to_owned),
+        );
         assert_eq!(
             instrumented.env,
             [(REPORT_VARIABLE.into(), "/r.xml".into())]
