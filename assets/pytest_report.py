@@ -212,7 +212,7 @@ def _make(
                 self.tampered = self.tampered or tampering
                 if report.when == "setup":
                     self.tests.pop(report.nodeid, None)
-                test = self.note(report.nodeid, outcome)
+                test = self.note(report.nodeid, "failed" if report.failed else outcome)
                 test["calls"] += report.when == "call"
             elif report.failed:
                 self.note(report.nodeid, "failed")

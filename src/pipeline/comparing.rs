@@ -412,8 +412,6 @@ fn fails(n: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::exec::report::Counted;
     use crate::fixtures;

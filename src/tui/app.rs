@@ -354,7 +354,10 @@ impl App {
         }
         let mut items = self.run.checklist.iter();
         let item = items.find(|item| item.id == ItemId::TestsPass);
-        item.map(|item| item.evidence.clone()).unwrap_or_default()
+        let evidence = item.map_or("", |item| item.evidence.as_str());
+        // The item's last part says why.
+        let why = evidence.split("not ticked: ").last().unwrap_or(evidence);
+        format!("The suite passed, and something speaks against it: {why}")
     }
 
     /// Whether the human may still decide.

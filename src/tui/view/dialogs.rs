@@ -304,12 +304,12 @@ fn test_choices(app: &App, selected: usize, area: Rect, buffer: &mut Buffer) {
     }
     rows.push(Row::new(app.theme));
     let keys = "r a X choose  j/k move  Esc close";
-    let inner = frame(
-        app,
-        ("The tests did not pass", keys),
-        (width, rows.len()),
-        (area, buffer),
-    );
+    let title = if app.tests_open() {
+        "The tests are no plain pass"
+    } else {
+        "The tests did not pass"
+    };
+    let inner = frame(app, (title, keys), (width, rows.len()), (area, buffer));
     draw_rows(app, rows, inner, buffer);
 }
 

@@ -301,7 +301,8 @@ fn tests(app: &App, compact: bool) -> Option<Row> {
 fn since(report: &TestReport) -> String {
     let facts = &report.integrity;
     match (facts.new_failures.count, facts.old_failures.count) {
-        (_, 0) => String::new(),
+        (0, 0) => String::new(),
+        (_, 0) => " (new)".to_owned(),
         (0, _) => " (none new)".to_owned(),
         (new, _) => format!(" ({new} new)"),
     }
