@@ -130,3 +130,105 @@ pub(super) fn lines(state: &RunState, report: &TestReport) -> Vec<String> {
     }
     lines
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::checklist;
+    use crate::fixtures;
+    use crate::model::run::Finding;
+    use crate::model::{Import, ItemId, Risk, RunId};
+
+    /// A run whose suite passed, with one change to what stands behind it.
+    fn state(edit: impl FnOnce(&mut RunState)) -> RunState {
+        let run = RunId::parse("20260722-184201-7f3a").unwrap();
+        let mut state = RunState::new(run);
+        let mut report = fixtures::report(TestOutcome::Passed);
+        report.integrity.base = Some(OtherRun {
+            command: None,
+            outcome: TestOutcome::Failed,
+            passed: 126,
+            failed: 2,
+            skipped: 3,
+            seconds: 1.0,
+            reason: String::new(),
+            replaced: Vec::new(),
+        });
+        report.integrity.fixed = ["t::a", "t::b"].into_iter().collect();
+        state.tests = Some(report);
+        edit(&mut state);
+        state
+    }
+
+    fn tests_pass(state: &RunState) -> (bool, String) {
+        let items = checklist(state).into_iter();
+        let mut items = items.filter(|item| item.id == ItemId::TestsPass);
+        let item = items.next().unwrap();
+        (item.ticked, item.evidence)
+    }
+
+    #[test]
+    fn a_plain_pass_is_ticked_and_says_what_it_was_compared_with() {
+        let (ticked, evidence) = tests_pass(&state(|_| {}));
+        assert!(ticked);
+        let words = "base: 126 passed, 2 failed, known from an earlier run, 2 fixed";
+        assert!(evidence.ends_with(words), "{evidence}");
+    }
+
+    #[test]
+    fn every_finding_about_tests_and_every_open_reason_keeps_the_item_open() {
+        for id in KEEP_OPEN {
+            let noted = state(|state| {
+                state.findings.push(Finding {
+                    risk: Risk {
+                        id: id.to_owned(),
+                        subject: "tests/test_a.py".to_owned(),
+                        detail: String::new(),
+                    },
+                    // Reading it does not take it back.
+                    read: true,
+                });
+            });
+            let (ticked, evidence) = tests_pass(&noted);
+            assert!(!ticked, "{id}");
+            let words = format!("not ticked: {id} (tests/test_a.py)");
+            assert!(evidence.ends_with(&words), "{evidence}");
+        }
+        let open = state(|state| {
+            let report = state.tests.as_mut().unwrap();
+            report.integrity.open.push("a reason".to_owned());
+        });
+        let (ticked, evidence) = tests_pass(&open);
+        assert!(!ticked && evidence.ends_with("not ticked: a reason"));
+        let other = state(|state| {
+            state.findings.push(Finding {
+                risk: Risk {
+                    id: "harness_changed".to_owned(),
+                    subject: "conftest.py".to_owned(),
+                    detail: String::new(),
+                },
+                read: false,
+            });
+        });
+        assert!(tests_pass(&other).0, "the deciding run answers for it");
+    }
+
+    #[test]
+    fn the_place_of_a_changed_module_is_shown_first() {
+        let import = |module: &str, is_changed| Import {
+            module: module.to_owned(),
+            file: format!("src/{module}.py"),
+            is_candidate: true,
+            is_changed,
+        };
+        let told = |imports: Vec<Import>| {
+            let state = state(|state| state.tests.as_mut().unwrap().integrity.imports = imports);
+            imported(state.tests.as_ref().unwrap())
+        };
+        assert_eq!(told(Vec::new()), None);
+        let both = vec![import("a", false), import("b", true)];
+        assert_eq!(told(both).unwrap(), "tests imported b from src/b.py");
+        let neither = vec![import("a", false), import("a.c", false)];
+        assert_eq!(told(neither).unwrap(), "tests imported a from src/a.py");
+    }
+}

@@ -451,9 +451,34 @@ class Case(unittest.TestCase):
                 self.assertNotEqual(n, 1)
 ";
 
+/// How each of them ends.
+const ENDED: [(&str, CaseOutcome); 21] = [
+    ("test_passes", CaseOutcome::Passed),
+    ("test_fails", CaseOutcome::Failed),
+    ("test_set_up", CaseOutcome::Failed),
+    ("test_tear_down", CaseOutcome::Failed),
+    ("test_skipped", CaseOutcome::Skipped),
+    ("test_skips", CaseOutcome::Skipped),
+    ("test_expected", CaseOutcome::ExpectedFailure),
+    ("test_expects", CaseOutcome::ExpectedFailure),
+    ("test_better", CaseOutcome::Passed),
+    ("test_too_good", CaseOutcome::Failed),
+    ("test_n[a b]", CaseOutcome::Passed),
+    ("test_n[\\xe4]", CaseOutcome::Passed),
+    ("test_n[::]", CaseOutcome::Failed),
+    ("TestClass::test_inside", CaseOutcome::Passed),
+    ("Case::test_passes", CaseOutcome::Passed),
+    ("Case::test_fails", CaseOutcome::Failed),
+    ("Case::test_errs", CaseOutcome::Failed),
+    ("Case::test_skipped", CaseOutcome::Skipped),
+    ("Case::test_skips", CaseOutcome::Skipped),
+    ("Case::test_expected", CaseOutcome::ExpectedFailure),
+    ("Case::test_parts", CaseOutcome::Failed),
+];
+
 #[tokio::test]
 async fn every_end_of_a_test_is_recorded_as_what_it_is() {
-    use CaseOutcome::{ExpectedFailure, Failed, Passed, Skipped};
+    use CaseOutcome::{Failed, Skipped};
     let project = Project::new(&[
         ("tests/test_a.py", ENDS),
         ("tests/test_b.py", "import nothing_of_this_name\n"),
@@ -478,31 +503,7 @@ async fn every_end_of_a_test_is_recorded_as_what_it_is() {
     assert_eq!(counted.report.integrity.channel, Channel::Record);
     assert!(counted.is_complete && !counted.tampered);
     let mut expected = vec![("tests/test_b.py", Failed), ("tests/test_c.py", Skipped)];
-    for (name, outcome) in [
-        ("test_passes", Passed),
-        ("test_fails", Failed),
-        ("test_set_up", Failed),
-        ("test_tear_down", Failed),
-        ("test_skipped", Skipped),
-        ("test_skips", Skipped),
-        ("test_expected", ExpectedFailure),
-        ("test_expects", ExpectedFailure),
-        ("test_better", Passed),
-        ("test_too_good", Failed),
-        ("test_n[a b]", Passed),
-        ("test_n[\\xe4]", Passed),
-        ("test_n[::]", Failed),
-        ("TestClass::test_inside", Passed),
-        ("Case::test_passes", Passed),
-        ("Case::test_fails", Failed),
-        ("Case::test_errs", Failed),
-        ("Case::test_skipped", Skipped),
-        ("Case::test_skips", Skipped),
-        ("Case::test_expected", ExpectedFailure),
-        ("Case::test_parts", Failed),
-    ] {
-        expected.push((name, outcome));
-    }
+    expected.extend(ENDED);
     let short = |name: &str| {
         name.strip_prefix("tests/test_a.py::")
             .unwrap_or(name)
