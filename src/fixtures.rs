@@ -112,6 +112,7 @@ pub(crate) fn report(outcome: TestOutcome) -> TestReport {
         line: Some(12),
         message: "AssertionError: assert 1 == 2".to_owned(),
         traceback: "tests/test_retry.py:12: AssertionError".to_owned(),
+        since: crate::model::Since::Unknown,
     };
     TestReport {
         argv: strings(&["pytest", "-q"]),
@@ -129,6 +130,7 @@ pub(crate) fn report(outcome: TestOutcome) -> TestReport {
             "1 test failed"
         }
         .to_owned(),
+        integrity: Box::default(),
     }
 }
 
@@ -165,6 +167,7 @@ impl Script {
                 program: (!in_process).then(|| "/usr/bin/pytest".to_owned()),
                 timeout_seconds: (!in_process).then_some(300),
                 output: (!in_process).then(|| format!("output/{:03}.log", id.0)),
+                purpose: crate::model::Purpose::Candidate,
             },
         });
         let duration_ms = if in_process { 4 } else { 14_237 };

@@ -119,6 +119,7 @@ fn run_that_prints(text: &str) -> Vec<Event> {
         version: "0".to_owned(),
     };
     let command = CommandStart {
+        purpose: milton::model::Purpose::Candidate,
         id: CommandId(1),
         argv: vec!["pytest".to_owned(), text.to_owned()],
         cwd: "/repo".to_owned(),

@@ -19,8 +19,8 @@ use milton::error::Failure;
 use milton::exec::{self, CommandSpec, StopSignal, View};
 use milton::git::{self, Base, Built, CommitMessage, DiffText, ExportSummary};
 use milton::model::{
-    BaseTree, ChangeSet, Decision, Event, EventKind, ItemId, Oid, Phase, ReviewCommand, RunId,
-    RunState, Status, TestOutcome, TierChoice, WorkBranch,
+    BaseTree, ChangeSet, Decision, Event, EventKind, ItemId, Oid, Phase, Purpose, ReviewCommand,
+    RunId, RunState, Status, TestOutcome, TierChoice, WorkBranch,
 };
 use milton::pipeline::driver::{Driver, HumanPolicy, Job, Ports, ProposalText, RunEnd, Wires};
 use milton::pipeline::machine::{Attendance, State};
@@ -628,9 +628,13 @@ fn an_approval_is_void_when_the_branch_or_the_test_log_changed() {
     );
     place.git(&["branch", "self-upgrade/x", &tip]);
     let journal = place.parts(&run).journal;
-    let log = journal
-        .folder()
-        .join(run.commands.last().unwrap().start.output.as_ref().unwrap());
+    // The log that the approval is bound to: the candidate's, not the base's.
+    let suite = run
+        .commands
+        .iter()
+        .rfind(|command| command.start.purpose == Purpose::Candidate)
+        .unwrap();
+    let log = journal.folder().join(suite.start.output.as_ref().unwrap());
     drop(journal);
     let honest = std::fs::read(&log).unwrap();
     std::fs::write(&log, "999 passed\n").unwrap();

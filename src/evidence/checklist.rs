@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::count;
+use super::{count, integrity};
 use crate::model::event::ChangedFile;
 use crate::model::{ChecklistItem, Decision, ItemId, RunState, TestOutcome, TestReport, TickedBy};
 use crate::text;
@@ -69,10 +69,18 @@ fn tests_pass(facts: &RunState) -> (bool, String) {
         && report.exit == Some(0)
         && report.passed > 0
         && report.failed == 0;
-    (
-        ticked,
-        format!("{}{}", figures(report), log_pointer(facts, report)),
-    )
+    let mut text = format!("{}{}", figures(report), log_pointer(facts, report));
+    if let Some(compared) = integrity::against_base(report) {
+        let _ = write!(text, "; {compared}");
+    }
+    if let Some(imported) = integrity::imported(report) {
+        let _ = write!(text, "; {imported}");
+    }
+    let open = integrity::left_open(facts, report);
+    if ticked && !open.is_empty() {
+        return (false, format!("{text}; not ticked: {}", open.join("; ")));
+    }
+    (ticked, text)
 }
 
 fn figures(report: &TestReport) -> String {

@@ -75,6 +75,7 @@ fn command(command: &CommandState) -> Value {
         "argv": command.start.argv,
         "cwd": command.start.cwd,
         "in_process": command.start.in_process,
+        "purpose": command.start.purpose,
         "program": command.start.program,
         "timeout_seconds": command.start.timeout_seconds,
         "started": command.started,

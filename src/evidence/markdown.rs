@@ -237,6 +237,13 @@ fn tests(state: &RunState, tail: &str, page: &mut String) {
         seconds(report.seconds),
         escaped(&report.reason)
     );
+    let behind = super::integrity::lines(state, report);
+    if !behind.is_empty() {
+        line!(page);
+    }
+    for text in behind {
+        line!(page, "- {text}");
+    }
     failed_tests(report, page);
     let command = state.command_of(&report.argv);
     output(command, tail, page);
@@ -259,8 +266,12 @@ fn failed_tests(report: &TestReport, page: &mut String) {
         };
         line!(
             page,
-            "- {}{place}: {}",
+            "- {}{place}{}: {}",
             code(&failure.name),
+            match failure.since.word() {
+                "" => String::new(),
+                word => format!(" ({word})"),
+            },
             escaped(&failure.message)
         );
     }
@@ -322,8 +333,12 @@ fn commands(state: &RunState, page: &mut String) {
         let argv = cell(&text::command_line(&command.start.argv));
         line!(
             page,
-            "| {} | {argv}{inside} | {exit} | {time} |",
-            command.start.id
+            "| {} | {argv}{inside}{} | {exit} | {time} |",
+            command.start.id,
+            match command.start.purpose.label() {
+                "" => String::new(),
+                label => format!(" ({label})"),
+            }
         );
     }
 }

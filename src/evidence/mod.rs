@@ -5,6 +5,7 @@
 
 mod checklist;
 mod in_toto;
+mod integrity;
 mod json;
 mod markdown;
 mod markup;
@@ -16,6 +17,7 @@ use crate::model::RunState;
 
 pub use checklist::{checklist, checklist_now};
 pub use in_toto::in_toto;
+pub use integrity::{against_base, compared, imported, left_open};
 pub use json::{document, json};
 pub use markdown::markdown;
 pub use risks::risks_after;

@@ -14,7 +14,45 @@ pub fn risks_after(facts: &RunState) -> Vec<Risk> {
     overrides(facts, &mut risks);
     sandbox(facts, &mut risks);
     output::risks(facts, &mut risks);
+    tests(facts, &mut risks);
     risks
+}
+
+/// What the counts show beside the base's.
+fn tests(facts: &RunState, risks: &mut Vec<Risk>) {
+    let Some(report) = &facts.tests else {
+        return;
+    };
+    let found = &report.integrity;
+    for (names, id, what) in [
+        (
+            &found.missing,
+            "tests_removed",
+            "ran on the base and not here",
+        ),
+        (
+            &found.newly_skipped,
+            "tests_skipped",
+            "ran on the base, skipped or expected to fail here",
+        ),
+    ] {
+        if !names.is_empty() {
+            let subject = super::count(names.count, "test");
+            let detail = format!("{what}: {}", names.first(10));
+            risks.push(risk(id, &subject, detail));
+        }
+    }
+    for import in found
+        .imports
+        .iter()
+        .filter(|i| i.is_changed && !i.is_candidate)
+    {
+        let detail = format!(
+            "the tests imported it from {}, not from the candidate",
+            import.file
+        );
+        risks.push(risk("imported_elsewhere", &import.module, detail));
+    }
 }
 
 pub(super) fn risk(id: &str, subject: &str, detail: String) -> Risk {

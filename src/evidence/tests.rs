@@ -271,7 +271,16 @@ fn the_verdict_has_exactly_the_fields_of_the_contract() {
     assert_eq!(
         value["tests"],
         serde_json::json!({"argv": ["pytest", "-q"], "exit": 0, "passed": 128, "failed": 0,
-            "skipped": 3, "seconds": 14.237, "timed_out": false})
+            "skipped": 3, "seconds": 14.237, "timed_out": false,
+            "integrity": {
+                "channel": "junit", "base": null, "deciding": null,
+                "new_failures": {"count": 0, "names": []},
+                "old_failures": {"count": 0, "names": []},
+                "fixed": {"count": 0, "names": []},
+                "missing": {"count": 0, "names": []},
+                "newly_skipped": {"count": 0, "names": []},
+                "harness_dependent": {"count": 0, "names": []},
+                "imports": [], "open": []}})
     );
 }
 

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::checklist_now;
 use crate::model::event::SCHEMA;
 use crate::model::{
-    ChecklistItem, Decision, Oid, Override, Risk, RunId, RunState, Seal, Stats, Status, Tier,
-    Violation, WorkBranch,
+    ChecklistItem, Decision, Integrity, Oid, Override, Risk, RunId, RunState, Seal, Stats, Status,
+    Tier, Violation, WorkBranch,
 };
 
 /// What a script reads of a run (CONTRACT: verdict object).
@@ -87,6 +87,9 @@ pub struct TestsEntry {
     pub seconds: f64,
     /// Whether the time limit ended it.
     pub timed_out: bool,
+    /// What stands behind the counts: the channel, the base's run, what is new, old and missing.
+    #[serde(default)]
+    pub integrity: Box<Integrity>,
 }
 
 /// The isolation of commands.
@@ -121,6 +124,7 @@ pub fn verdict(state: &RunState) -> VerdictObject {
         skipped: report.skipped,
         seconds: report.seconds,
         timed_out: report.timed_out,
+        integrity: report.integrity.clone(),
     });
     let sandbox = state.sandbox.as_ref();
     VerdictObject {

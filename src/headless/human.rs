@@ -225,7 +225,11 @@ fn noted(risks: &[Risk], state: &RunState, lines: &mut Lines) {
 fn command_started(command: &CommandStart, lines: &mut Lines) {
     // An operation inside milton is over in no time: it is told when it ends.
     if !command.in_process {
-        lines.more(&format!("$ {}", command_line(&command.argv)));
+        let label = match command.purpose.label() {
+            "" => String::new(),
+            label => format!(" ({label})"),
+        };
+        lines.more(&format!("$ {}{label}", command_line(&command.argv)));
     }
 }
 
@@ -246,10 +250,10 @@ fn command_finished(end: &CommandEnd, state: &RunState, lines: &mut Lines) {
         return;
     };
     let argv = command_line(&command.start.argv);
-    let inside = if command.start.in_process {
-        " (in-process)"
-    } else {
-        ""
+    let inside = match (command.start.in_process, command.start.purpose.label()) {
+        (true, _) => " (in-process)".to_owned(),
+        (false, "") => String::new(),
+        (false, label) => format!(" ({label})"),
     };
     lines.push(mark, &format!("{argv}{inside}: {how} in {time}"));
 }
@@ -293,12 +297,28 @@ fn tests(report: &TestReport, lines: &mut Lines) {
             lines.push(BAD, &format!("tests: {counts}: {}", report.reason));
         }
     }
+    for line in [
+        crate::evidence::against_base(report),
+        crate::evidence::imported(report),
+    ]
+    .into_iter()
+    .flatten()
+    {
+        lines.more(&line);
+    }
+    for why in &report.integrity.open {
+        lines.push(BAD, &format!("not a plain pass: {why}"));
+    }
     for failure in report.failures.iter().take(MAX_FAILURES) {
         let place = match (&failure.file, failure.line) {
             (Some(file), Some(line)) => format!(" ({file}:{line})"),
             _ => String::new(),
         };
-        lines.push(BAD, &format!("{}{place}", failure.name));
+        let since = match failure.since.word() {
+            "" => String::new(),
+            word => format!(" [{word}]"),
+        };
+        lines.push(BAD, &format!("{}{place}{since}", failure.name));
         lines.more(&format!("  {}", failure.message));
     }
     let rest = report.failures.len().saturating_sub(MAX_FAILURES);

@@ -33,6 +33,43 @@ pub struct CommandStart {
     pub timeout_seconds: Option<u64>,
     /// The file under the run's folder that holds every byte it prints, in order of arrival.
     pub output: Option<String>,
+    /// What it is run for.
+    #[serde(default)]
+    pub purpose: Purpose,
+}
+
+/// What a command is run for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// The candidate's tree, as it is; git's own operations too.
+    #[default]
+    Candidate,
+    /// The suite on the base, to compare with.
+    Base,
+    /// The suite on the candidate with the base's harness files.
+    Deciding,
+    /// A command beside the suite, on the candidate.
+    Extra,
+}
+
+impl Purpose {
+    /// Whether it runs on the candidate as it is.
+    pub fn is_on_candidate(self) -> bool {
+        match self {
+            Self::Candidate | Self::Extra => true,
+            Self::Base | Self::Deciding => false,
+        }
+    }
+
+    /// What stands behind the command for a reader; empty for the candidate's own.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Candidate | Self::Extra => "",
+            Self::Base => "base run",
+            Self::Deciding => "with the base's harness",
+        }
+    }
 }
 
 /// How a command ended.

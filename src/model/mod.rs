@@ -25,8 +25,8 @@ pub mod verification;
 pub use change::{ChangeSet, FileChange, FileState, LineStat};
 pub use checklist::{ChecklistItem, ItemId, TickedBy};
 pub use command::{
-    CommandEnd, CommandId, CommandStart, ExitKind, MaskedSecret, OutputSummary, SandboxReport,
-    Tier, TierChoice, Traces,
+    CommandEnd, CommandId, CommandStart, ExitKind, MaskedSecret, OutputSummary, Purpose,
+    SandboxReport, Tier, TierChoice, Traces,
 };
 pub use digest::Digest;
 pub use event::{Event, EventKind, Phase, PhaseOutcome, ReviewAct};
@@ -37,7 +37,10 @@ pub use policy_summary::{Override, PolicySummary};
 pub use review::{Approval, Comment, CommentKind, Need, ReviewCommand};
 pub use run::RunState;
 pub use status::{Decision, Status};
-pub use tests_report::{FailedTest, TestOutcome, TestReport};
+pub use tests_report::{
+    CaseOutcome, Cases, Channel, FailedTest, Import, Integrity, Names, OtherRun, Since,
+    TestOutcome, TestReport,
+};
 pub use tree::{BaseTree, TreeEntry, TreeError};
 pub use verdict::{Risk, Stats, Verdict, Violation};
 pub use verification::{Check, CheckOutcome, Seal};

@@ -256,7 +256,7 @@ impl RunState {
         self.commands.iter().rfind(|c| c.end.is_none())
     }
 
-    /// The last command that ran what the plan names so. A test runner is asked for its report by
+    /// The last command that ran on the candidate what the plan names so. A test runner is asked for its report by
     /// arguments behind the plan's own, and pytest may be started as a module of its Python.
     pub fn command_of(&self, argv: &[String]) -> Option<&CommandState> {
         let tail = argv.get(1..).unwrap_or_default();
@@ -268,7 +268,8 @@ impl RunState {
         };
         self.commands.iter().rfind(|command| {
             let ran = &command.start.argv;
-            ran.starts_with(argv) || is_module(ran)
+            let on_candidate = command.start.purpose.is_on_candidate();
+            on_candidate && (ran.starts_with(argv) || is_module(ran))
         })
     }
 }

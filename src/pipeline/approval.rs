@@ -155,7 +155,9 @@ pub(super) fn file_digest(path: &Path) -> Option<Digest> {
 fn in_words(need: &Need) -> String {
     match need {
         Need::NotReady(_) => "the run has not come to its review".to_owned(),
-        Need::TestFailure => "tests failed, and nobody acknowledged it (t)".to_owned(),
+        Need::TestFailure => {
+            "the tests are no plain pass, and nobody acknowledged it (t)".to_owned()
+        }
         Need::MachineItem(item) => format!("open: {}", item.text()),
         Need::Tick(item) => format!("not ticked: {}", item.text()),
         Need::UnviewedFile(path) => format!("not viewed: {path}"),

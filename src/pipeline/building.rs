@@ -254,6 +254,7 @@ impl Driver {
                 program: None,
                 timeout_seconds: None,
                 output: None,
+                purpose: crate::model::Purpose::Candidate,
             },
         });
         facts.push(EventKind::CommandFinished {

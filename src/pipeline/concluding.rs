@@ -94,6 +94,7 @@ impl Driver {
             .commands
             .iter()
             .rev()
+            .filter(|command| command.start.purpose.is_on_candidate())
             .find_map(|command| command.start.output.as_ref())
             .map(|file| read_tail(&folder.join(file)))
             .unwrap_or_default();

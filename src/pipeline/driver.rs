@@ -280,7 +280,8 @@ impl Driver {
             Effect::BuildCommit => self.phase(Phase::Commit, Self::build_commit).await,
             Effect::GateTree => self.phase(Phase::Recheck, Self::gate_tree).await,
             Effect::CreateBranch => self.phase(Phase::Branch, Self::create_branch).await,
-            Effect::RunTests => self.run_tests().await.map(Some),
+            // Boxed: the runs of the suite hold views and reports that the other steps need not carry.
+            Effect::RunTests => Box::pin(self.run_tests()).await.map(Some),
             Effect::Collect(status) => self.collect(status).await.map(Some),
             Effect::StopCommand => {
                 self.stop.stop();

@@ -4,10 +4,15 @@
 //! effects it asks for through the [`ports`] and records every fact before anybody sees it.
 
 pub mod approval;
+mod baseline;
 mod building;
+mod command;
+mod comparing;
 mod concluding;
 pub mod driver;
 pub mod fallback;
+mod imports;
+mod integrity;
 pub mod machine;
 mod planning;
 pub mod ports;

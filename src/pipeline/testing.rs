@@ -1,17 +1,20 @@
 //! Running the verification commands in the test view, suite first, streamed.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
-use crate::exec::report::{self, Reading, Runner};
-use crate::exec::{self, CommandSpec, Finished, Place, ReportFile, StopSignal, View};
+use crate::exec::report::{self, Counted, Reading};
+use crate::exec::{self, Finished, Place, StopSignal, View};
 use crate::model::{
-    CommandEnd, CommandId, CommandOrigin, CommandStart, Digest, EventKind, ExitKind, OutputSummary,
-    TestOutcome, TestReport, Traces, VerificationCommand,
+    Cases, CommandId, CommandOrigin, EventKind, ExitKind, Import, Purpose, TestOutcome, TestReport,
+    VerificationCommand,
 };
+use crate::pipeline::command::{perform, prepare, tell};
+use crate::pipeline::imports;
 use crate::pipeline::ports::Sandbox;
 use crate::policy::Cleared;
 
@@ -40,6 +43,10 @@ pub struct TestJob {
     pub timeout: Duration,
     /// The most bytes a command may print.
     pub output_limit: u64,
+    /// What the suite is run for.
+    pub purpose: Purpose,
+    /// The modules whose files the tests are asked for.
+    pub modules: Vec<String>,
     /// Who starts them.
     pub sandbox: Arc<dyn Sandbox>,
     /// Ends the running one.
@@ -54,10 +61,21 @@ pub enum Note {
     Output(CommandId, u64),
 }
 
+/// What a job came to.
+#[derive(Debug)]
+pub struct SuiteRun {
+    /// The suite's counts, test by test.
+    pub counted: Counted,
+    /// The suite's command; `None` when it was not started.
+    pub command: Option<CommandId>,
+    /// Where the tests imported the modules from that they were asked for.
+    pub imports: Vec<Import>,
+}
+
 /// Runs the commands in order; the first that fails ends the list. Returns the suite's report.
-pub async fn run(job: TestJob, notes: mpsc::Sender<Note>) -> Result<TestReport, exec::Error> {
+pub async fn run(job: TestJob, notes: mpsc::Sender<Note>) -> Result<SuiteRun, exec::Error> {
     let begun = Instant::now();
-    let mut report: Option<TestReport> = None;
+    let mut suite: Option<SuiteRun> = None;
     for (index, command) in job.commands.iter().enumerate() {
         let id = CommandId(
             job.first_id
@@ -67,30 +85,31 @@ pub async fn run(job: TestJob, notes: mpsc::Sender<Note>) -> Result<TestReport, 
         let command = command.get();
         let ended = run_one(&job, id, command, remaining.min(job.timeout), &notes).await?;
         match ended {
-            Ended::Suite(suite) => {
-                let passed = suite.outcome.is_pass();
-                report = Some(suite);
+            Ended::Suite(ended) => {
+                let passed = ended.counted.report.outcome.is_pass();
+                suite = Some(*ended);
                 if !passed {
                     break;
                 }
             }
             Ended::Extra => {}
             Ended::ExtraFailed(exit) => {
-                let reason = format!("{} {}", command.argv.join(" "), in_words(&exit));
-                report = report.map(|suite| TestReport {
-                    outcome: TestOutcome::Failed,
-                    reason: format!("{}; but {reason}", suite.reason),
-                    ..suite
-                });
+                if let Some(suite) = &mut suite {
+                    let report = &mut suite.counted.report;
+                    let how = in_words(&exit);
+                    report.outcome = TestOutcome::Failed;
+                    report.reason =
+                        format!("{}; but {} {how}", report.reason, command.argv.join(" "));
+                }
                 break;
             }
         }
     }
-    Ok(report.unwrap_or_else(|| nothing_to_run(&job.commands)))
+    Ok(suite.unwrap_or_else(|| uncounted(nothing_to_run(&job.commands))))
 }
 
 enum Ended {
-    Suite(TestReport),
+    Suite(Box<SuiteRun>),
     Extra,
     ExtraFailed(ExitKind),
 }
@@ -102,7 +121,12 @@ async fn run_one(
     timeout: Duration,
     notes: &mpsc::Sender<Note>,
 ) -> Result<Ended, exec::Error> {
-    let prepared = match prepare(job, id, &command.argv, timeout) {
+    let purpose = if command.is_suite {
+        job.purpose
+    } else {
+        Purpose::Extra
+    };
+    let prepared = match prepare(job, id, &command.argv, purpose, timeout) {
         Ok(prepared) => prepared,
         Err(error) if is_absent(&error) && command.origin == CommandOrigin::Proposal => {
             let skipped = EventKind::VerificationSkipped {
@@ -112,19 +136,13 @@ async fn run_one(
             tell(notes, skipped).await;
             return Ok(Ended::Extra);
         }
-        Err(error) if is_absent(&error) => return Ok(Ended::Suite(not_started(command, &error))),
+        Err(error) if is_absent(&error) => {
+            let run = uncounted(not_started(command, &error));
+            return Ok(Ended::Suite(Box::new(run)));
+        }
         Err(error) => return Err(error),
     };
-    let started = prepared.start(id);
-    tell(notes, EventKind::CommandStarted { command: started }).await;
-    let ended = watched(job, id, prepared.spec, notes).await;
-    let end = match &ended {
-        Ok(finished) => end_of(id, finished),
-        // The command's record must not stay open when its output could not be kept.
-        Err(error) => broken_end(id, error),
-    };
-    tell(notes, EventKind::CommandFinished { end }).await;
-    let finished = ended?;
+    let finished = perform(job, id, &prepared, notes).await?;
     if !command.is_suite {
         return Ok(if finished.exit.is_success() {
             Ended::Extra
@@ -132,76 +150,43 @@ async fn run_one(
             Ended::ExtraFailed(finished.exit)
         });
     }
-    let report = report::read(&Reading {
+    let record = prepared.record.as_ref();
+    let mut counted = report::read(&Reading {
         argv: &command.argv,
         kind: prepared.runner,
         exit: &finished.exit,
         duration: finished.duration,
         report_file: &prepared.report_file,
+        record: record.map(|(channel, path)| (channel, path.as_path())),
         view: &job.view.root,
     });
-    // The failures are in the record, masked; the file repeats them as the tests printed them.
+    // The failures are in the record, masked; the files repeat them as the tests wrote them.
     report::clear(&prepared.report_file)?;
-    Ok(Ended::Suite(without_pytest(report, &finished)))
-}
-
-/// A command that is ready to run.
-struct Prepared {
-    spec: CommandSpec,
-    output: String,
-    runner: Runner,
-    report_file: PathBuf,
-}
-
-impl Prepared {
-    fn start(&self, id: CommandId) -> CommandStart {
-        CommandStart {
-            id,
-            argv: self.spec.argv.clone(),
-            cwd: self.spec.cwd.display().to_string(),
-            in_process: false,
-            program: Some(self.spec.program.display().to_string()),
-            timeout_seconds: Some(self.spec.timeout.as_secs()),
-            output: Some(self.output.clone()),
-        }
+    if let Some((_, path)) = record {
+        report::clear(path)?;
     }
+    counted.report = without_pytest(counted.report, &finished);
+    let imports = imports::told(&counted.modules, &job.view.root);
+    Ok(Ended::Suite(Box::new(SuiteRun {
+        counted,
+        imports,
+        command: Some(id),
+    })))
 }
 
-fn prepare(
-    job: &TestJob,
-    id: CommandId,
-    argv: &[String],
-    timeout: Duration,
-) -> Result<Prepared, exec::Error> {
-    let (argv, program) = find_program(job, argv)?;
-    let output = format!("output/{:03}.log", id.0);
-    let report_file = job.folder.join(format!("output/{:03}.junit.xml", id.0));
-    report::clear(&report_file)?;
-    let inside = job.view.reports.join(format!("{:03}.junit.xml", id.0));
-    let instrumented = report::instrument(&argv, &inside);
-    let mut env = job.view.env.clone();
-    env.extend(instrumented.env);
-    let spec = CommandSpec {
-        argv: instrumented.argv,
-        program,
-        cwd: job.view.root.clone(),
-        env,
-        timeout,
-        output: job.folder.join(&output),
-        output_limit: job.output_limit,
-        stdin: Vec::new(),
-        reports: vec![ReportFile {
-            inside,
-            outside: report_file.clone(),
-        }],
-        confinement: job.view.confinement.clone(),
-    };
-    Ok(Prepared {
-        spec,
-        output,
-        runner: instrumented.kind,
-        report_file,
-    })
+/// A report without a command behind it.
+pub(super) fn uncounted(report: TestReport) -> SuiteRun {
+    SuiteRun {
+        counted: Counted {
+            report,
+            cases: Cases::default(),
+            is_complete: false,
+            modules: BTreeMap::new(),
+            tampered: false,
+        },
+        command: None,
+        imports: Vec::new(),
+    }
 }
 
 /// Whether the program is not to be had; everything else is a fault of the machine.
@@ -221,83 +206,6 @@ fn without_pytest(report: TestReport, finished: &Finished) -> TestReport {
         outcome: TestOutcome::NotStarted,
         reason: format!("pytest is not installed: {INSTALL_PYTEST}"),
         ..report
-    }
-}
-
-/// The program of a command, and the argv to run. Where there is no `pytest` script but a Python,
-/// pytest is started as its module; the record shows what was really run.
-fn find_program(job: &TestJob, argv: &[String]) -> Result<(Vec<String>, PathBuf), exec::Error> {
-    let name = argv.first().map_or("", String::as_str);
-    let find = |name: &str| job.sandbox.resolve(name, &job.view, &job.checkout);
-    let missing = match find(name) {
-        Ok(program) => return Ok((argv.to_vec(), program)),
-        Err(error) => error,
-    };
-    if name == "pytest" {
-        for python in ["python", "python3"] {
-            if let Ok(program) = find(python) {
-                let mut module = [python, "-m", "pytest"].map(str::to_owned).to_vec();
-                module.extend(argv.iter().skip(1).cloned());
-                return Ok((module, program));
-            }
-        }
-    }
-    Err(missing)
-}
-
-/// Runs a command while its progress is told. Progress may be dropped (`try_send`): the next figure
-/// is newer, and the output file is complete.
-async fn watched(
-    job: &TestJob,
-    id: CommandId,
-    spec: CommandSpec,
-    notes: &mpsc::Sender<Note>,
-) -> Result<Finished, exec::Error> {
-    let (progress, mut grown) = watch::channel(0_u64);
-    let running = job.sandbox.run(spec, &progress, &job.stop);
-    tokio::pin!(running);
-    loop {
-        tokio::select! {
-            finished = &mut running => return finished,
-            changed = grown.changed() => {
-                if changed.is_ok() {
-                    let bytes = *grown.borrow_and_update();
-                    // Full or closed: nothing is lost, see above.
-                    notes.try_send(Note::Output(id, bytes)).ok();
-                }
-            }
-        }
-    }
-}
-
-async fn tell(notes: &mpsc::Sender<Note>, fact: EventKind) {
-    // The driver holds the receiver until this job ends.
-    notes.send(Note::Fact(Box::new(fact))).await.ok();
-}
-
-fn end_of(id: CommandId, finished: &Finished) -> CommandEnd {
-    CommandEnd {
-        id,
-        exit: finished.exit.clone(),
-        duration_ms: u64::try_from(finished.duration.as_millis()).unwrap_or(u64::MAX),
-        stdout: finished.stdout.clone(),
-        stderr: finished.stderr.clone(),
-        log_sha256: finished.log_sha256.clone(),
-        traces: finished.traces.clone(),
-    }
-}
-
-fn broken_end(id: CommandId, error: &exec::Error) -> CommandEnd {
-    CommandEnd {
-        id,
-        exit: ExitKind::NotStarted {
-            reason: error.to_string(),
-        },
-        duration_ms: 0,
-        stdout: OutputSummary::empty(),
-        stderr: OutputSummary::empty(),
-        log_sha256: Digest::of(b""),
-        traces: Traces::default(),
     }
 }
 
@@ -354,5 +262,6 @@ fn empty_report(argv: Vec<String>, outcome: TestOutcome) -> TestReport {
         timed_out: false,
         failures: Vec::new(),
         reason: String::new(),
+        integrity: Box::default(),
     }
 }

@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use tokio::sync::mpsc;
 
 use crate::error::Failure;
-use crate::exec::StopSignal;
 use crate::model::{
-    EventKind, Phase, PhaseOutcome, Status, TestOutcome, TestReport, VerificationCommand,
+    EventKind, Phase, PhaseOutcome, Purpose, Status, TestOutcome, VerificationCommand,
 };
 use crate::pipeline::Update;
 use crate::pipeline::building::{git_failure, out_of_order};
@@ -15,7 +14,7 @@ use crate::pipeline::driver::{Driver, failed};
 use crate::pipeline::machine::{Effect, Input};
 use crate::pipeline::planning::load_policy;
 use crate::pipeline::ports::TestedTree;
-use crate::pipeline::testing::{self, Note, TestJob};
+use crate::pipeline::testing::{self, Note, SuiteRun, TestJob};
 use crate::policy::{Cleared, is_masked};
 
 /// The most a command may print, in bytes (4 GiB): every byte is kept, so the disk is the limit
@@ -59,30 +58,12 @@ impl Driver {
         Ok(input)
     }
 
-    async fn try_tests(&mut self) -> Result<Result<TestReport, Failure>, Failure> {
-        let prepared = tokio::task::block_in_place(|| self.prepare_tests());
-        let prepared = match prepared {
-            Ok(prepared) => prepared,
-            Err(failure) => return Ok(Err(failure)),
-        };
-        let job = match prepared {
-            Prepared::Skipped(report) => return Ok(Ok(report)),
-            Prepared::Run(job) => job,
-        };
-        self.record(EventKind::SandboxChosen {
-            sandbox: job.view.sandbox.clone(),
-        })
-        .await?;
-        let scratch = self.scratch();
-        let report = self.drive_tests(*job).await;
-        // The view is a copy; losing the chance to remove it costs disk, not correctness.
-        tokio::task::block_in_place(|| std::fs::remove_dir_all(&scratch)).ok();
-        report
-    }
-
-    /// Runs the job beside the driver: its facts are recorded in order, its progress is passed on,
-    /// and the reviewer is heard.
-    async fn drive_tests(&mut self, job: TestJob) -> Result<Result<TestReport, Failure>, Failure> {
+    /// Runs a job beside the driver: its facts are recorded in order, its progress is passed on,
+    /// and the reviewer is heard. The outer failure is the record's.
+    pub(super) async fn drive_tests(
+        &mut self,
+        job: TestJob,
+    ) -> Result<Result<SuiteRun, Failure>, Failure> {
         // Bounded: the job waits when the record is slower than the commands' beginnings and ends.
         let (sender, mut notes) = mpsc::channel(64);
         let mut running = tokio::spawn(testing::run(job, sender));
@@ -97,8 +78,11 @@ impl Driver {
         while let Ok(note) = notes.try_recv() {
             self.take_note(note).await?;
         }
+        // The view is a copy; losing the chance to remove it costs disk, not correctness.
+        let scratch = self.scratch();
+        tokio::task::block_in_place(|| std::fs::remove_dir_all(&scratch)).ok();
         Ok(match ended {
-            Ok(Ok(report)) => Ok(report),
+            Ok(Ok(suite)) => Ok(suite),
             Ok(Err(error)) => Err(Failure::run(
                 Status::InternalError,
                 error.to_string(),
@@ -150,17 +134,14 @@ impl Driver {
         Ok(())
     }
 
-    fn prepare_tests(&mut self) -> Result<Prepared, Failure> {
-        let commands = self.cleared_commands()?;
+    /// A job on some tree, in a view of its own.
+    pub(super) fn prepare_job(
+        &self,
+        tree: &TestedTree,
+        commands: Vec<Cleared<VerificationCommand>>,
+        purpose: Purpose,
+    ) -> Result<TestJob, Failure> {
         let policy = self.work.policy.as_ref().ok_or_else(out_of_order)?;
-        if policy.skip_tests() {
-            let argv = commands
-                .first()
-                .map(|c| c.get().argv.clone())
-                .unwrap_or_default();
-            return Ok(Prepared::Skipped(testing::skipped_report(argv)));
-        }
-        let commit = self.run.commit.clone().ok_or_else(out_of_order)?;
         let folder = self.ports.journal.folder();
         let scratch = self.scratch();
         std::fs::create_dir_all(folder.join("output"))
@@ -168,19 +149,14 @@ impl Driver {
             .map_err(|error| {
                 Failure::internal(format!("cannot write to {}: {error}", folder.display()))
             })?;
-        self.stop = if self.machine.stopping {
-            self.stop.clone()
-        } else {
-            StopSignal::default()
-        };
-        let prepared = self.ports.sandbox.prepare(&*self.ports.git, &TestedTree::of(commit), &scratch).map_err(|error| {
+        let prepared = self.ports.sandbox.prepare(&*self.ports.git, tree, &scratch).map_err(|error| {
             Failure::run(
                 Status::GitError,
                 format!("the test view cannot be made: {error}"),
                 "make room in the run store (MILTON_STATE_DIR), or run `git fsck` in the repository",
             )
         })?;
-        Ok(Prepared::Run(Box::new(TestJob {
+        Ok(TestJob {
             commands,
             view: prepared.view,
             place: prepared.place,
@@ -191,13 +167,17 @@ impl Driver {
                 .saturating_add(1),
             timeout: policy.timeout(),
             output_limit: OUTPUT_LIMIT,
+            purpose,
+            modules: Vec::new(),
             sandbox: self.ports.sandbox.clone(),
             stop: self.stop.clone(),
-        })))
+        })
     }
 
     /// The commands that the gate allowed; judged again when a recorded run is tested again.
-    fn cleared_commands(&mut self) -> Result<Vec<Cleared<VerificationCommand>>, Failure> {
+    pub(super) fn cleared_commands(
+        &mut self,
+    ) -> Result<Vec<Cleared<VerificationCommand>>, Failure> {
         if let Some(cleared) = &self.work.cleared {
             return Ok(cleared.verification.clone());
         }
@@ -250,9 +230,4 @@ impl Driver {
     fn scratch(&self) -> PathBuf {
         self.ports.journal.folder().join("view")
     }
-}
-
-enum Prepared {
-    Skipped(TestReport),
-    Run(Box<TestJob>),
 }

@@ -33,6 +33,7 @@ mod report;
 mod risks;
 mod secrets;
 mod source;
+mod test_changes;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -269,6 +270,13 @@ impl Policy {
         let detail = format!("the proposal itself has {bytes} bytes (limit: {most})");
         let violation = finding::broken("limits.bytes", subject, detail, "split the change");
         self.finished(vec![violation])
+    }
+
+    /// Of the changed paths, those that steer the test run and so have to be put back for the
+    /// deciding one. Each comes with whether the base has it; `words` are those of the suite's
+    /// command that may name a script.
+    pub fn harness_files(&self, changed: &[(&str, bool)], words: &[String]) -> Vec<String> {
+        risks::harness(&self.floor.risks, &self.floor.tests, changed, words)
     }
 
     /// The text with every secret masked, for any sink.

@@ -5,6 +5,7 @@
 //! written did not happen. Nothing in here may judge, decide or show.
 
 pub mod audit;
+mod baseline;
 mod error;
 mod folder;
 mod log;
@@ -12,6 +13,7 @@ mod store;
 mod verify;
 mod writer;
 
+pub use baseline::Baselines;
 pub use error::Error;
 pub use folder::{Follower, Recorded, RunFolder};
 pub use log::{MAX_LINE, Torn};

@@ -636,6 +636,7 @@ fn no_text_can_forge_a_record() {
                 program: None,
                 timeout_seconds: None,
                 output: None,
+                purpose: crate::model::Purpose::Candidate,
             },
         },
         EventKind::CommandFinished {
@@ -724,6 +725,7 @@ fn the_lines_of_two_commands_never_mix() {
             program: None,
             timeout_seconds: None,
             output: None,
+            purpose: crate::model::Purpose::Candidate,
         },
     };
     let end = |id| EventKind::CommandFinished {

@@ -323,14 +323,41 @@ impl App {
         self.focus == Pane::Log && self.log_shown() != LogMode::List
     }
 
-    /// Whether tests ended without a pass and the human is asked.
+    /// Whether tests ended without a plain pass and the human is asked.
     pub(crate) fn tests_failed(&self) -> bool {
-        let failed = self
-            .run
-            .tests
-            .as_ref()
-            .is_some_and(|t| !t.outcome.is_pass() && t.outcome != TestOutcome::Skipped);
-        failed && !self.run.is_busy()
+        let asked = self.run.tests.as_ref().is_some_and(|t| match t.outcome {
+            TestOutcome::Skipped => false,
+            TestOutcome::Passed => self.tests_open(),
+            TestOutcome::Failed
+            | TestOutcome::TimedOut
+            | TestOutcome::NoneCounted
+            | TestOutcome::NoReport
+            | TestOutcome::NotStarted => true,
+        });
+        asked && !self.run.is_busy()
+    }
+
+    /// Whether the suite passed and something speaks against it all the same.
+    pub(crate) fn tests_open(&self) -> bool {
+        let passed = self.run.tests.as_ref().is_some_and(|t| t.outcome.is_pass());
+        let filled = !self.run.checklist.is_empty();
+        passed && filled && !self.run.is_ticked(ItemId::TestsPass)
+    }
+
+    /// Why "Tests pass" is not ticked, in words.
+    pub(crate) fn tests_reason(&self) -> String {
+        let Some(report) = &self.run.tests else {
+            return String::new();
+        };
+        if !report.outcome.is_pass() {
+            return report.reason.clone();
+        }
+        let mut items = self.run.checklist.iter();
+        let item = items.find(|item| item.id == ItemId::TestsPass);
+        let evidence = item.map_or("", |item| item.evidence.as_str());
+        // The item's last part says why.
+        let why = evidence.split("not ticked: ").last().unwrap_or(evidence);
+        format!("The suite passed, and something speaks against it: {why}")
     }
 
     /// Whether the human may still decide.

@@ -181,6 +181,7 @@ fn events(run: &RunId, patch: &str, files: Vec<ChangedFile>) -> Vec<Event> {
             program: None,
             timeout_seconds: Some(300),
             output: Some(OUTPUT.to_owned()),
+            purpose: crate::model::Purpose::Candidate,
         },
     };
     let kinds = [started, written, runs];

@@ -88,6 +88,7 @@ impl Story {
                 program: None,
                 timeout_seconds: Some(300),
                 output: (!in_process).then(|| format!("output/{id:03}.log")),
+                purpose: crate::model::Purpose::Candidate,
             },
         });
         self.wait(milliseconds);
@@ -274,6 +275,7 @@ fn report(outcome: TestOutcome) -> TestReport {
         traceback: format!(
             "    def {name}():\n>       assert add(1.5, 1) == 2.5\nE       {message}\n\nsrc/calc.py:{line}: AssertionError\n"
         ),
+        since: crate::model::Since::Unknown,
     };
     TestReport {
         argv: words("pytest -q"),
@@ -297,6 +299,7 @@ fn report(outcome: TestOutcome) -> TestReport {
         } else {
             "pytest exited with 0 and 128 tests passed".to_owned()
         },
+        integrity: Box::default(),
     }
 }
 

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use milton::exec::report::{self, Reading};
+use milton::exec::report::{self, Counted, PluginChannel, Reading};
 use milton::exec::{CommandSpec, Finished, View, ViewRequest, prepare_view, resolve_program};
-use milton::model::{ExitKind, TestOutcome, TestReport};
+use milton::model::{CaseOutcome, Channel, ExitKind, TestOutcome, TestReport};
 
 use super::support::{Place, variable};
 
@@ -58,23 +58,43 @@ impl Project {
 
     /// Runs a test command the way the pipeline does.
     async fn test(&self, argv: &[&str]) -> (TestReport, Finished) {
+        let (counted, finished) = self.count(argv).await;
+        (counted.report, finished)
+    }
+
+    /// The same, test by test.
+    async fn count(&self, argv: &[&str]) -> (Counted, Finished) {
         let argv: Vec<String> = argv.iter().map(|word| (*word).to_owned()).collect();
         let view = self.view();
         let path = std::env::var_os("PATH");
         let program = resolve_program(&argv[0], &view, path.as_deref(), &self.checkout()).unwrap();
         let report_file = view.reports.join("report.xml");
         report::clear(&report_file).unwrap();
-        let instrumented = report::instrument(&argv, &report_file);
-        let env = view.env.iter().cloned().chain(instrumented.env);
+        let record_file = self.place.path().join("scratch/record");
+        report::clear(&record_file).unwrap();
+        let channel = report::is_pytest(&argv).then(|| PluginChannel::new().unwrap());
+        let (mut more, mut stdin) = (Vec::new(), Vec::new());
+        if let Some(channel) = &channel {
+            channel.install(&view.support_outside).unwrap();
+            more = ["-p", channel.module()].map(str::to_owned).to_vec();
+            stdin = channel.stdin(&record_file, &["pkg".to_owned()]);
+        }
+        let instrumented = report::instrument(&argv, &report_file, &more);
+        let mut env = view.env.clone();
+        env.extend(instrumented.env);
+        let python_path = env.iter_mut().find(|(name, _)| name == "PYTHONPATH");
+        let (_, python_path) = python_path.unwrap();
+        python_path.push(":");
+        python_path.push(&view.support);
         let spec = CommandSpec {
             argv: instrumented.argv,
             program,
             cwd: view.root.clone(),
-            env: env.collect(),
+            env,
             timeout: self.timeout,
             output: self.place.log_file(),
             output_limit: 1 << 24,
-            stdin: Vec::new(),
+            stdin,
             reports: Vec::new(),
             confinement: view.confinement.clone(),
         };
@@ -84,15 +104,18 @@ impl Project {
             !text.contains("No module named pytest"),
             "this test needs pytest: python3 -m pip install pytest ({text})"
         );
-        let report = report::read(&Reading {
+        let counted = report::read(&Reading {
             argv: &argv,
             kind: instrumented.kind,
             exit: &finished.exit,
             duration: finished.duration,
             report_file: &report_file,
+            record: channel
+                .as_ref()
+                .map(|channel| (channel, record_file.as_path())),
             view: &view.root,
         });
-        (report, finished)
+        (counted, finished)
     }
 
     async fn pytest(&self) -> TestReport {
@@ -244,7 +267,10 @@ async fn forged_ends_are_not_a_pass() {
         (report.outcome, report.exit),
         (TestOutcome::NoReport, Some(0))
     );
-    assert_eq!(report.reason, "exit code 0; no report was written");
+    assert_eq!(
+        report.reason,
+        "exit code 0; pytest ended before its session did: the record of the tests has no end"
+    );
 
     let finish = (
         "conftest.py",
@@ -371,4 +397,140 @@ async fn any_command_may_write_the_report_that_the_variable_names() {
     let script = r#"echo '<testsuite tests="1"><testcase/></testsuite>' > x; ln -s "$PWD/x" "$MILTON_JUNIT_XML""#;
     let (report, _) = project.test(&["sh", "-c", script]).await;
     assert_eq!(report.reason, "exit code 0; the report is a symbolic link");
+}
+
+/// Every way in which a test of pytest or unittest can end.
+const ENDS: &str = "import unittest
+
+import pytest
+
+
+@pytest.fixture
+def broken():
+    raise RuntimeError('set-up')
+
+
+@pytest.fixture
+def leaky():
+    yield
+    raise RuntimeError('tear-down')
+
+
+def test_passes(): pass
+def test_fails(): assert False
+def test_set_up(broken): pass
+def test_tear_down(leaky): pass
+@pytest.mark.skip
+def test_skipped(): pass
+def test_skips(): pytest.skip('now')
+@pytest.mark.xfail
+def test_expected(): assert False
+def test_expects(): pytest.xfail('now')
+@pytest.mark.xfail
+def test_better(): pass
+@pytest.mark.xfail(strict=True)
+def test_too_good(): pass
+@pytest.mark.parametrize('n', ['a b', '\u{e4}', '::'])
+def test_n(n): assert n != '::'
+
+
+class TestClass:
+    def test_inside(self): pass
+
+
+class Case(unittest.TestCase):
+    def test_passes(self): pass
+    def test_fails(self): self.fail()
+    def test_errs(self): raise ValueError
+    @unittest.skip('x')
+    def test_skipped(self): pass
+    def test_skips(self): self.skipTest('x')
+    @unittest.expectedFailure
+    def test_expected(self): self.fail()
+    def test_parts(self):
+        for n in range(3):
+            with self.subTest(n=n):
+                self.assertNotEqual(n, 1)
+";
+
+/// How each of them ends.
+const ENDED: [(&str, CaseOutcome); 21] = [
+    ("test_passes", CaseOutcome::Passed),
+    ("test_fails", CaseOutcome::Failed),
+    ("test_set_up", CaseOutcome::Failed),
+    ("test_tear_down", CaseOutcome::Failed),
+    ("test_skipped", CaseOutcome::Skipped),
+    ("test_skips", CaseOutcome::Skipped),
+    ("test_expected", CaseOutcome::ExpectedFailure),
+    ("test_expects", CaseOutcome::ExpectedFailure),
+    ("test_better", CaseOutcome::Passed),
+    ("test_too_good", CaseOutcome::Failed),
+    ("test_n[a b]", CaseOutcome::Passed),
+    ("test_n[\\xe4]", CaseOutcome::Passed),
+    ("test_n[::]", CaseOutcome::Failed),
+    ("TestClass::test_inside", CaseOutcome::Passed),
+    ("Case::test_passes", CaseOutcome::Passed),
+    ("Case::test_fails", CaseOutcome::Failed),
+    ("Case::test_errs", CaseOutcome::Failed),
+    ("Case::test_skipped", CaseOutcome::Skipped),
+    ("Case::test_skips", CaseOutcome::Skipped),
+    ("Case::test_expected", CaseOutcome::ExpectedFailure),
+    ("Case::test_parts", CaseOutcome::Failed),
+];
+
+#[tokio::test]
+async fn every_end_of_a_test_is_recorded_as_what_it_is() {
+    use CaseOutcome::{Failed, Skipped};
+    let project = Project::new(&[
+        ("tests/test_a.py", ENDS),
+        ("tests/test_b.py", "import nothing_of_this_name\n"),
+        (
+            "tests/test_c.py",
+            "import pytest\npytest.skip('x', allow_module_level=True)\n",
+        ),
+    ]);
+    let argv = [
+        "python3",
+        "-m",
+        "pytest",
+        "-q",
+        "--continue-on-collection-errors",
+    ];
+    let (counted, finished) = project.count(&argv).await;
+    println!(
+        "{}{}\n{counted:#?}",
+        finished.stdout.head, finished.stderr.head
+    );
+    assert_eq!(counted.report.outcome, TestOutcome::Failed);
+    assert_eq!(counted.report.integrity.channel, Channel::Record);
+    assert!(counted.is_complete && !counted.tampered);
+    let mut expected = vec![("tests/test_b.py", Failed), ("tests/test_c.py", Skipped)];
+    expected.extend(ENDED);
+    let short = |name: &str| {
+        name.strip_prefix("tests/test_a.py::")
+            .unwrap_or(name)
+            .to_owned()
+    };
+    let found: BTreeMap<String, CaseOutcome> = counted
+        .cases
+        .iter()
+        .map(|(name, outcome)| (short(name), *outcome))
+        .collect();
+    let expected: BTreeMap<String, CaseOutcome> = expected
+        .into_iter()
+        .map(|(name, outcome)| (name.to_owned(), outcome))
+        .collect();
+    assert_eq!(found, expected);
+}
+
+#[tokio::test]
+async fn the_file_of_a_module_is_told() {
+    let project = Project::new(&[
+        ("pkg/__init__.py", ""),
+        ("tests/test_a.py", "def test_a():\n    import pkg\n"),
+    ]);
+    let (counted, _) = project.count(&["python3", "-m", "pytest", "-q"]).await;
+    assert_eq!(counted.report.outcome, TestOutcome::Passed);
+    let file = project.view_root().join("pkg/__init__.py");
+    assert_eq!(counted.modules["pkg"], file.to_str().unwrap());
 }

@@ -258,6 +258,8 @@ async fn killing_milton_leaves_no_process() {
         "arguments": [{"Unix": b"-c"}, {"Unix": script.as_bytes()}],
         "cwd": {"Unix": place.path().to_str().unwrap().as_bytes()},
         "env": [[{"Unix": b"PATH"}, {"Unix": b"/usr/bin:/bin"}]],
+        "stdin": [],
+        "reports": [],
     });
     writeln!(near, "{request}").unwrap();
     appears(&place.path().join("ready")).await;

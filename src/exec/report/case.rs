@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::exec::report::location;
-use crate::model::FailedTest;
+use crate::model::{FailedTest, Since};
 
 /// The longest traceback that is kept, in bytes.
 pub(super) const TRACEBACK: usize = 20 * 1024;
@@ -53,7 +53,17 @@ impl Case {
             line,
             message: self.first_line(),
             traceback: self.traceback,
+            since: Since::Unknown,
         }
+    }
+
+    /// The name by which the same test is found in another run's report.
+    pub(super) fn full_name(&self, view: &Path) -> String {
+        let own = self
+            .file
+            .as_deref()
+            .and_then(|file| location::inside(file, view));
+        self.display_name(own.as_deref(), view)
     }
 
     /// The name the way pytest prints it: `tests/test_a.py::TestB::test_c[1]`.

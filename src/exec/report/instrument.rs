@@ -38,8 +38,11 @@ pub struct Instrumented {
 /// repository that switches the report's plugin off gets no report, which is not a pass. The cache
 /// plugin stays: without it `--ff` in a suite's settings is a usage error.
 ///
+/// Last of all come `more` words for pytest, such as the one that loads milton's plugin: an earlier
+/// `-p no:` of that name is undone by a later `-p`.
+///
 /// A path that is not UTF-8 cannot be an argument here, so then only the variable asks.
-pub fn instrument(argv: &[String], report_file: &Path) -> Instrumented {
+pub fn instrument(argv: &[String], report_file: &Path, more: &[String]) -> Instrumented {
     let mut instrumented = Instrumented {
         argv: argv.to_vec(),
         env: vec![(REPORT_VARIABLE.into(), report_file.into())],
@@ -49,7 +52,7 @@ pub fn instrument(argv: &[String], report_file: &Path) -> Instrumented {
         return instrumented;
     };
     if let Some(runner) = pytest_position(argv) {
-        let asking = [
+        let mut asking = vec![
             format!("--junitxml={file}"),
             "-o".to_owned(),
             "junit_family=xunit1".to_owned(),
@@ -58,6 +61,7 @@ pub fn instrument(argv: &[String], report_file: &Path) -> Instrumented {
             "-o".to_owned(),
             "junit_suite_name=pytest".to_owned(),
         ];
+        asking.extend(more.iter().cloned());
         // Behind `--` there are only paths.
         let end = argv.iter().skip(runner).position(|word| word == "--");
         let end = end.map_or(argv.len(), |offset| runner + offset);
@@ -76,6 +80,11 @@ pub fn instrument(argv: &[String], report_file: &Path) -> Instrumented {
         instrumented.kind = Runner::Node;
     }
     instrumented
+}
+
+/// Whether a command is pytest's.
+pub fn is_pytest(argv: &[String]) -> bool {
+    pytest_position(argv).is_some()
 }
 
 /// Where pytest stands in the command.
@@ -131,7 +140,11 @@ mod tests {
 
     fn asked(line: &str) -> (String, Runner) {
         let argv: Vec<String> = line.split(' ').map(str::to_owned).collect();
-        let instrumented = instrument(&argv, Path::new("/r.xml"));
+        let instrumented = instrument(
+            &argv,
+            Path::new("/r.xml"),
+            &["-p", "plug"].map(str::to_owned),
+        );
         assert_eq!(
             instrumented.env,
             [(REPORT_VARIABLE.into(), "/r.xml".into())]
@@ -142,7 +155,7 @@ mod tests {
     #[test]
     fn pytest_is_asked_last_but_before_the_double_dash() {
         const ASKING: &str = "--junitxml=/r.xml -o junit_family=xunit1 -o junit_logging=no \
-                              -o junit_suite_name=pytest";
+                              -o junit_suite_name=pytest -p plug";
         for (before, after) in [
             ("pytest", ""),
             ("pytest -q --junitxml=mine.xml", ""),

@@ -34,7 +34,7 @@ pub(super) fn of_failure(traceback: &str, view: &Path) -> Option<(String, u32)> 
 }
 
 /// The path relative to the view, when it names a file of the candidate's own.
-pub(super) fn inside(path: &str, view: &Path) -> Option<String> {
+pub fn inside(path: &str, view: &Path) -> Option<String> {
     let path = Path::new(path);
     let relative = if path.is_absolute() {
         let real = view.canonicalize().ok();

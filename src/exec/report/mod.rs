@@ -1,7 +1,7 @@
-//! The channel through which a test runner tells its counts: a JUnit file that milton asks for.
-//! Printed text is never counted.
+//! The channel through which a test runner tells its counts: a JUnit file that milton asks for, and
+//! for pytest an authenticated record that milton's own plugin writes. Printed text is never counted.
 //!
-//! The file is written by the tests' own process, so everything in it is untrusted: it is read
+//! Both are written by the tests' own process, so everything in it is untrusted: it is read
 //! with bounds on size, depth and text, and a file that cannot be believed is no report.
 
 mod case;
@@ -9,7 +9,10 @@ mod instrument;
 mod judge;
 mod junit;
 mod location;
+mod plugin;
+mod record;
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -18,15 +21,18 @@ use std::time::Duration;
 use rustix::fs::{Mode, OFlags};
 
 use crate::exec::Error;
-use crate::model::{ExitKind, TestReport};
+use crate::exec::report::junit::Named;
+use crate::model::{Cases, ExitKind, TestReport};
 
-pub use instrument::{Instrumented, REPORT_VARIABLE, Runner, instrument};
+pub use instrument::{Instrumented, REPORT_VARIABLE, Runner, instrument, is_pytest};
+pub use location::inside as inside_view;
+pub use plugin::PluginChannel;
 
 /// The largest report that is read: a hundred thousand tests with a traceback each hundred.
 const LARGEST: u64 = 64 * 1024 * 1024;
 
 /// A test command that ended, and where it should have left its report.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Reading<'a> {
     /// Program and arguments as the plan named them.
     pub argv: &'a [String],
@@ -38,8 +44,25 @@ pub struct Reading<'a> {
     pub duration: Duration,
     /// The report file, the one given to [`instrument()`].
     pub report_file: &'a Path,
+    /// The record of milton's plugin, where one was asked for: then nothing counts without it.
+    pub record: Option<(&'a PluginChannel, &'a Path)>,
     /// The folder the tests ran in; paths in the report are made relative to it.
     pub view: &'a Path,
+}
+
+/// What was counted, test by test.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Counted {
+    /// The counts and what they come to.
+    pub report: TestReport,
+    /// Every test by its name; empty when there is no report that can be believed.
+    pub cases: Cases,
+    /// Whether the cases are complete: the run came to its end and its report can be believed.
+    pub is_complete: bool,
+    /// The files from which the modules that were asked for were imported.
+    pub modules: BTreeMap<String, String>,
+    /// Whether functions of the test runner were replaced while it ran.
+    pub tampered: bool,
 }
 
 /// Removes an earlier report, so that what [`read`] finds was written by this run.
@@ -61,9 +84,18 @@ pub fn clear(report_file: &Path) -> Result<(), Error> {
 ///
 /// Never fails: whatever is wrong with the report becomes an outcome that is not a pass, with the
 /// reason in it. It reads up to 64 MiB, so call it off the async threads.
-pub fn read(run: &Reading<'_>) -> TestReport {
-    let counted = open(run.report_file).and_then(|file| junit::parse(file, run.view));
-    judge::judge(run, counted)
+pub fn read(run: &Reading<'_>) -> Counted {
+    let named = match run.record {
+        Some(_) => Named::Failures,
+        None => Named::All,
+    };
+    let junit = open(run.report_file).and_then(|file| junit::parse(file, run.view, named));
+    let record = run.record.map(|(channel, path)| {
+        open(path)
+            .map_err(|why| format!("milton's plugin: {why}"))
+            .and_then(|file| record::parse(file, channel))
+    });
+    judge::judge(run, junit, record)
 }
 
 /// Opens the report without following a link and without waiting for a pipe's other end.

@@ -222,7 +222,12 @@ fn need_text(app: &App, need: &Need) -> (&'static str, String) {
         ),
         Need::TestFailure => (
             "tests",
-            "failed: run again, or acknowledge with a note".to_owned(),
+            if app.tests_open() {
+                "not a plain pass: run again, or acknowledge with a note"
+            } else {
+                "failed: run again, or acknowledge with a note"
+            }
+            .to_owned(),
         ),
         Need::MachineItem(item) => ("measured", format!("{}: open", item.text())),
         Need::Tick(item) => ("tick", item.text().to_owned()),
@@ -270,9 +275,9 @@ fn needs_list(app: &App, selected: usize, area: Rect, buffer: &mut Buffer) {
 
 fn test_choices(app: &App, selected: usize, area: Rect, buffer: &mut Buffer) {
     let width = room(area, 70);
-    let reason = app.run.tests.as_ref().map_or("", |t| t.reason.as_str());
+    let reason = app.tests_reason();
     let mut rows = vec![Row::new(app.theme)];
-    let parts = wrap(reason, width);
+    let parts = wrap(&reason, width);
     rows.extend(
         parts
             .into_iter()
@@ -299,12 +304,12 @@ fn test_choices(app: &App, selected: usize, area: Rect, buffer: &mut Buffer) {
     }
     rows.push(Row::new(app.theme));
     let keys = "r a X choose  j/k move  Esc close";
-    let inner = frame(
-        app,
-        ("The tests did not pass", keys),
-        (width, rows.len()),
-        (area, buffer),
-    );
+    let title = if app.tests_open() {
+        "The tests are no plain pass"
+    } else {
+        "The tests did not pass"
+    };
+    let inner = frame(app, (title, keys), (width, rows.len()), (area, buffer));
     draw_rows(app, rows, inner, buffer);
 }
 

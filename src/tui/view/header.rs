@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::model::{Decision, Phase, Status, TestOutcome, Tier};
+use crate::model::{Decision, Phase, Status, TestOutcome, TestReport, Tier};
 use crate::tui::app::App;
 use crate::tui::layout::{Class, class};
 use crate::tui::row::Row;
@@ -260,6 +260,10 @@ fn tests(app: &App, compact: bool) -> Option<Row> {
     };
     let time = words::duration(milliseconds(report.seconds));
     let row = match report.outcome {
+        TestOutcome::Passed if app.tests_open() => row.put(
+            Role::Warn,
+            format!("[!!] {} passed, not ticked {time}", report.passed),
+        ),
         TestOutcome::Passed => row.put(Role::Ok, "[ok]").put(
             Role::Text,
             format!(
@@ -271,8 +275,10 @@ fn tests(app: &App, compact: bool) -> Option<Row> {
         TestOutcome::Failed if report.failed > 0 => row.put(
             Role::Bad,
             format!(
-                "[!!] {} failed, {} passed {time}",
-                report.failed, report.passed
+                "[!!] {} failed{}, {} passed {time}",
+                report.failed,
+                since(report),
+                report.passed
             ),
         ),
         TestOutcome::Failed => row.put(Role::Bad, "[!!] failed"),
@@ -289,6 +295,17 @@ fn tests(app: &App, compact: bool) -> Option<Row> {
     } else {
         row
     })
+}
+
+/// How many of the failures are new, where that is known.
+fn since(report: &TestReport) -> String {
+    let facts = &report.integrity;
+    match (facts.new_failures.count, facts.old_failures.count) {
+        (0, 0) => String::new(),
+        (_, 0) => " (new)".to_owned(),
+        (0, _) => " (none new)".to_owned(),
+        (new, _) => format!(" ({new} new)"),
+    }
 }
 
 /// Seconds of a report as milliseconds.

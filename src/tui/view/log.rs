@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::model::run::CommandState;
-use crate::model::{CommandId, TestOutcome, TestReport};
+use crate::model::{CommandId, OtherRun, Since, TestOutcome, TestReport};
 use crate::text::command_line;
 use crate::tui::app::{App, LogMode, Target};
 use crate::tui::glyph::glyphs;
@@ -142,11 +142,25 @@ fn summary(app: &App, command: &CommandState) -> String {
     if command.start.in_process {
         return "in milton".to_owned();
     }
+    let label = command.start.purpose.label();
+    if !label.is_empty() {
+        return match beside(app, command.start.id) {
+            Some(run) => format!("{label}: {} passed, {} failed", run.passed, run.failed),
+            None => label.to_owned(),
+        };
+    }
     let bytes = command
         .end
         .as_ref()
         .map(|e| e.stdout.bytes + e.stderr.bytes);
     bytes.map_or(String::new(), words::bytes)
+}
+
+/// The run of the suite on another tree that a command was.
+fn beside(app: &App, id: CommandId) -> Option<&OtherRun> {
+    let facts = &app.run.tests.as_ref()?.integrity;
+    let mut runs = facts.base.iter().chain(&facts.deciding);
+    runs.find(|run| run.command == Some(id))
 }
 
 /// What the suite said, in a few words.
@@ -173,6 +187,14 @@ fn failures(app: &App, report: &TestReport, width: usize, rows: &mut Vec<PaneRow
         let row = Row::new(app.theme)
             .pad_to(indent)
             .put(Role::Bad, "x ")
+            .put(
+                Role::Warn,
+                match failure.since {
+                    Since::Unknown => "",
+                    Since::New => "new ",
+                    Since::Base => "old ",
+                },
+            )
             .put(Role::Text, format!("{}  ", failure.name))
             .put(Role::Dim, &failure.message)
             .right(Row::new(app.theme).put(Role::Dim, place), width);
