@@ -76,6 +76,9 @@ fn tests_pass(facts: &RunState) -> (bool, String) {
     if let Some(imported) = integrity::imported(report) {
         let _ = write!(text, "; {imported}");
     }
+    if let Some(left) = left_changed(facts, report) {
+        let _ = write!(text, "; {left}");
+    }
     let open = integrity::left_open(facts, report);
     if ticked && !open.is_empty() {
         return (false, format!("{text}; not ticked: {}", open.join("; ")));
@@ -104,6 +107,12 @@ fn figures(report: &TestReport) -> String {
         let _ = write!(text, " ({})", report.reason);
     }
     text
+}
+
+/// The files of the checkout that the tests changed in their view.
+fn left_changed(facts: &RunState, report: &TestReport) -> Option<String> {
+    let end = facts.command_of(&report.argv)?.end.as_ref()?;
+    Some(format!("the tests {}", end.traces.changed_in_words()?))
 }
 
 fn log_pointer(facts: &RunState, report: &TestReport) -> String {

@@ -341,6 +341,18 @@ fn commands(state: &RunState, page: &mut String) {
             }
         );
     }
+    noticed(state, page);
+}
+
+/// What the sandbox noticed of the commands.
+fn noticed(state: &RunState, page: &mut String) {
+    for command in &state.commands {
+        let traces = command.end.as_ref().map(|end| &end.traces);
+        let words = traces.map(|traces| [traces.network_in_words(), traces.changed_in_words()]);
+        for text in words.into_iter().flatten().flatten() {
+            line!(page, "\nCommand {} {}.", command.start.id, escaped(&text));
+        }
+    }
 }
 
 fn comments(state: &RunState, page: &mut String) {

@@ -1,8 +1,8 @@
-//! What the printed text of the commands adds to the risks.
+//! What the printed text of the commands, and what the sandbox noticed of them, add to the risks.
 
 use super::risks::risk;
 use crate::model::run::CommandState;
-use crate::model::{CommandEnd, Risk, RunState};
+use crate::model::{CommandEnd, Purpose, Risk, RunState};
 use crate::text;
 
 /// How much of a command or of a strange line a risk quotes, in columns.
@@ -14,6 +14,7 @@ pub(super) fn risks(facts: &RunState, risks: &mut Vec<Risk>) {
         if let (Some(end), Some(output)) = (&command.end, &command.start.output) {
             secrets(command, end, output, risks);
             hidden(end, output, risks);
+            network(facts, command, end, risks);
         }
     }
 }
@@ -36,6 +37,32 @@ fn secrets(command: &CommandState, end: &CommandEnd, output: &str, risks: &mut V
         let detail = format!("{more} more, masked like the first {shown}");
         risks.push(risk("secret_in_output", output, detail));
     }
+}
+
+/// Addresses outside the sandbox that a command tried to reach, and that the base's run did not.
+fn network(facts: &RunState, command: &CommandState, end: &CommandEnd, risks: &mut Vec<Risk>) {
+    if command.start.purpose == Purpose::Base {
+        return;
+    }
+    let of_base: Vec<&String> = facts
+        .commands
+        .iter()
+        .filter(|other| other.start.purpose == Purpose::Base)
+        .filter_map(|other| other.end.as_ref())
+        .flat_map(|end| &end.traces.network)
+        .collect();
+    let new = end.traces.network.iter().filter(|a| !of_base.contains(a));
+    let new: Vec<&str> = new.map(String::as_str).collect();
+    if new.is_empty() {
+        return;
+    }
+    let detail = format!(
+        "it tried to reach {} ({}; nothing got out)",
+        new.join(", "),
+        super::count(end.traces.network_count, "attempt")
+    );
+    let subject = text::one_line(&text::command_line(&command.start.argv), QUOTED);
+    risks.push(risk("network_attempted", &subject, detail));
 }
 
 /// Text in what is shown of an output that would look like something else, or move what is around it.

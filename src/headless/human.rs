@@ -256,6 +256,10 @@ fn command_finished(end: &CommandEnd, state: &RunState, lines: &mut Lines) {
         (false, label) => format!(" ({label})"),
     };
     lines.push(mark, &format!("{argv}{inside}: {how} in {time}"));
+    let noticed = [end.traces.network_in_words(), end.traces.changed_in_words()];
+    for text in noticed.into_iter().flatten() {
+        lines.more(&text);
+    }
 }
 
 fn diff(stats: Stats, files: &[ChangedFile], lines: &mut Lines) {

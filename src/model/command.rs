@@ -196,6 +196,40 @@ pub struct MaskedSecret {
     pub rule: String,
 }
 
+impl Traces {
+    /// The files that were changed in the view, in words; `None` when there were none.
+    pub fn changed_in_words(&self) -> Option<String> {
+        let named: Vec<&str> = self.changed.iter().take(5).map(String::as_str).collect();
+        let files = match self.changed_count {
+            0 => return None,
+            1 => "1 file".to_owned(),
+            count => format!("{count} files"),
+        };
+        let more = if self.changed_count > named.len() as u64 {
+            ", …"
+        } else {
+            ""
+        };
+        Some(format!(
+            "left {files} changed in the view, which is gone: {}{more}",
+            named.join(", ")
+        ))
+    }
+
+    /// The addresses that were tried, in words; `None` when there were none.
+    pub fn network_in_words(&self) -> Option<String> {
+        let attempts = match self.network_count {
+            0 => return None,
+            1 => "1 attempt".to_owned(),
+            count => format!("{count} attempts"),
+        };
+        let addresses = self.network.join(", ");
+        Some(format!(
+            "tried to reach {addresses} ({attempts}; nothing got out)"
+        ))
+    }
+}
+
 /// How strongly commands are isolated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -201,6 +201,16 @@ pub(super) fn text_of(state: Option<&crate::model::FileState>) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+/// Whether a mark stands in a line and is not the end of a longer word: `exit(` is no `xit(`.
+fn stands_in(mark: &str, line: &str) -> bool {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let begins_a_word = mark.starts_with(is_word);
+    line.match_indices(mark).any(|(at, _)| {
+        let before = line.get(..at).and_then(|before| before.chars().next_back());
+        !begins_a_word || !before.is_some_and(is_word)
+    })
+}
+
 fn tests_skipped(file: &FileChange, tests: &TestRules) -> Vec<Risk> {
     let bytes = |state: Option<&crate::model::FileState>| text_of(state).into_bytes();
     let (before, after) = (bytes(file.before.as_ref()), bytes(file.after.as_ref()));
@@ -210,7 +220,7 @@ fn tests_skipped(file: &FileChange, tests: &TestRules) -> Vec<Risk> {
     }
     for line in lines::only_in(&after, &before) {
         let text = String::from_utf8_lossy(line.text);
-        if let Some(mark) = tests.skips.iter().find(|mark| text.contains(*mark)) {
+        if let Some(mark) = tests.skips.iter().find(|mark| stands_in(mark, &text)) {
             let subject = format!("{}:{}", file.path, line.number);
             risks.push(risk("tests_skipped", &subject, format!("adds `{mark}`")));
         }

@@ -702,6 +702,11 @@ mod risk {
             )]),
             ["tests_skipped"]
         );
+        let leaving = "a\nraise SystemExit(sys.exit(3))\n";
+        assert_eq!(
+            risks(vec![change("tests/test_x.py", Some("a\n"), Some(leaving))]),
+            [""; 0]
+        );
         assert_eq!(
             risks(vec![change("requirements.txt", Some("a\n"), Some("b\n"))]),
             ["dependency_changed"]
