@@ -1,0 +1,1 @@
+//! What honest test suites do and must be able to do inside.
