@@ -129,10 +129,18 @@ pub(crate) const CASES: &[Case] = &[
     own("system_v").works_outside(),
     own("message_queue").works_outside(),
     known("SBX-27", "abs").with(&["{abstract}"]).works_outside(),
-    own("abstract_datagram").with(&["{abstract}-d"]).works_outside(),
-    known("SBX-29", "unix_tmp").with(&["{repo}/a.sock"]).works_outside(),
-    known("SBX-30", "unix_tmp").with(&["{home}/docker.sock"]).works_outside(),
-    own("unix_datagram").with(&["{repo}/d.sock"]).works_outside(),
+    own("abstract_datagram")
+        .with(&["{abstract}-d"])
+        .works_outside(),
+    known("SBX-29", "unix_tmp")
+        .with(&["{repo}/a.sock"])
+        .works_outside(),
+    known("SBX-30", "unix_tmp")
+        .with(&["{home}/docker.sock"])
+        .works_outside(),
+    own("unix_datagram")
+        .with(&["{repo}/d.sock"])
+        .works_outside(),
     own("every_socket"),
     // The network.
     known("SBX-25", "tcp").with(&["{tcp}"]).works_outside(),
@@ -164,7 +172,9 @@ pub(crate) const CASES: &[Case] = &[
     own("git_secrets").works_outside(),
     // Processes.
     known("SBX-33", "kill_sup").endless(),
-    known("SBX-34", "kill_other").with(&["{victim}"]).works_outside(),
+    known("SBX-34", "kill_other")
+        .with(&["{victim}"])
+        .works_outside(),
     known("SBX-35", "forkbomb"),
     own("kill_everyone").with(&["{victim}"]),
     own("kill_first"),

@@ -12,13 +12,7 @@ use crate::machine::{Machine, Who, is_root, ordinary};
 /// How many machines are attacked at the same time, for each user.
 const AT_ONCE: usize = 2;
 /// What of the kernel a test may reach at most (entry `SBX-surface` of the catalogue).
-const SURFACE: [&str; 5] = [
-    "memfd_create",
-    "kcmp",
-    "AF_NETLINK",
-    "AF_INET",
-    "AF_UNIX",
-];
+const SURFACE: [&str; 5] = ["memfd_create", "kcmp", "AF_NETLINK", "AF_INET", "AF_UNIX"];
 
 /// Attacks that take much of the machine: one at a time, over all users.
 static HEAVY: Mutex<()> = Mutex::new(());
@@ -65,7 +59,10 @@ fn every_attack_of_the_catalogue_is_claimed() {
     let run: BTreeSet<&str> = CASES.iter().map(|case| case.id).collect();
     for line in std::fs::read_to_string(catalogue).unwrap().lines() {
         let entry: Value = serde_json::from_str(line).unwrap();
-        let (id, class) = (entry["id"].as_str().unwrap(), entry["class"].as_str().unwrap());
+        let (id, class) = (
+            entry["id"].as_str().unwrap(),
+            entry["class"].as_str().unwrap(),
+        );
         if class == "sandbox" {
             assert!(run.contains(id), "{id} is not run");
         }
@@ -87,7 +84,15 @@ fn stopped(who: Who, cases: Vec<&Case>) -> usize {
                 loop {
                     let next = waiting.lock().unwrap().pop_front();
                     let Some(case) = next else { break };
+                    let begun = std::time::Instant::now();
                     let wrong = attack(&mut machine, case);
+                    eprintln!(
+                        "{:?} {} {:?} {}",
+                        who,
+                        case.attack,
+                        begun.elapsed(),
+                        wrong.len()
+                    );
                     if wrong.is_empty() {
                         continue;
                     }

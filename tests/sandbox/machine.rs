@@ -11,8 +11,10 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 
 use serde_json::Value;
+use tempfile::{TempDir, tempdir};
 
 use crate::snapshot::{Snapshot, differences, snapshot};
 
@@ -71,11 +73,12 @@ pub(crate) fn ordinary() -> Who {
 
 /// One small machine.
 pub(crate) struct Machine {
-    place: tempfile::TempDir,
+    place: TempDir,
     pub(crate) who: Who,
     number: u32,
     listeners: Listeners,
     victim: Child,
+    program: Arc<TempDir>,
     baseline: Option<Snapshot>,
     refs: BTreeSet<String>,
     runs: u32,
@@ -120,17 +123,15 @@ impl Machine {
     /// A machine whose files belong to whoever starts milton.
     pub(crate) fn new(who: Who) -> Self {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let place = tempfile::tempdir().unwrap();
+        let place = tempdir().unwrap();
         std::fs::set_permissions(place.path(), PermissionsExt::from_mode(0o755)).unwrap();
         let root = place.path().canonicalize().unwrap();
         for folder in [
-            "bin",
             "home/work/repo/src/pkg",
             "home/work/repo/.venv/lib/python3/site-packages",
         ] {
             std::fs::create_dir_all(root.join(folder)).unwrap();
         }
-        std::fs::copy(env!("CARGO_BIN_EXE_milton"), root.join("bin/milton")).unwrap();
         write(&root.join("change.patch"), PATCH);
         let home = root.join("home");
         for (path, name) in SECRETS {
@@ -148,6 +149,7 @@ impl Machine {
             number,
             listeners,
             victim: Command::new("true").spawn().unwrap(),
+            program: program(),
             baseline: None,
             refs: BTreeSet::new(),
             runs: 0,
@@ -281,7 +283,10 @@ impl Machine {
             .replace("{home}", &home)
             .replace("{repo}", &self.repo().display().to_string())
             .replace("{state}", &self.state().display().to_string())
-            .replace("{milton}", &self.root().join("bin/milton").display().to_string())
+            .replace(
+                "{milton}",
+                &self.program.path().join("milton").display().to_string(),
+            )
     }
 
     fn tag(&self) -> String {
@@ -290,7 +295,12 @@ impl Machine {
 
     /// The command line of an attack.
     pub(crate) fn command_line(&self, attack: &str, arguments: &[&str]) -> Vec<String> {
-        let mut line = vec!["python3".to_owned(), "attack.py".into(), attack.into(), self.tag()];
+        let mut line = vec![
+            "python3".to_owned(),
+            "attack.py".into(),
+            attack.into(),
+            self.tag(),
+        ];
         line.extend(arguments.iter().map(|argument| self.filled_in(argument)));
         line
     }
@@ -310,12 +320,22 @@ impl Machine {
             .iter()
             .map(|word| shlex::try_quote(word).unwrap().into_owned())
             .collect();
-        let milton = self.root().join("bin/milton");
+        let milton = self.program.path().join("milton");
         let (milton, patch) = (milton.to_str().unwrap(), patch.to_str().unwrap());
         let words = words.join(" ");
         let mut line = vec![
-            milton, "run", "Change one file", "--patch", patch, "--topic", &topic, "--headless",
-            "--format", "json", "--test", &words,
+            milton,
+            "run",
+            "Change one file",
+            "--patch",
+            patch,
+            "--topic",
+            &topic,
+            "--headless",
+            "--format",
+            "json",
+            "--test",
+            &words,
         ];
         line.extend(more);
         let mut command = match how {
@@ -504,10 +524,16 @@ impl Listeners {
         }
         note("UDP", self.udp.recv(&mut buffer).map(drop));
         note("abstract", self.abstract_stream.accept().map(drop));
-        note("abstract datagram", self.abstract_datagram.recv(&mut buffer).map(drop));
+        note(
+            "abstract datagram",
+            self.abstract_datagram.recv(&mut buffer).map(drop),
+        );
         note("checkout's", self.in_checkout.accept().map(drop));
         note("home's", self.in_home.accept().map(drop));
-        note("checkout's datagram", self.datagram.recv(&mut buffer).map(drop));
+        note(
+            "checkout's datagram",
+            self.datagram.recv(&mut buffer).map(drop),
+        );
         found
     }
 }
@@ -553,7 +579,8 @@ fn is_milton_s(path: &Path) -> bool {
     let text = path.to_str().unwrap_or_default();
     let object = text.strip_prefix("home/work/repo/.git/objects/");
     object.is_some_and(|rest| {
-        rest.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'/')
+        rest.bytes()
+            .all(|byte| byte.is_ascii_hexdigit() || byte == b'/')
             && (rest.len() == 2 || rest.len() == 41)
     }) || [
         "home/work/repo/.git/refs/heads/self-upgrade",
@@ -569,7 +596,9 @@ fn is_milton_s(path: &Path) -> bool {
 /// The whole attack program: the preamble, the functions of the catalogue, our own.
 fn attack_program() -> String {
     let data = |name: &str| {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/data")
+            .join(name);
         std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
     };
     let mut program = data("hostile/preamble.py");
@@ -581,6 +610,21 @@ fn attack_program() -> String {
         }
     }
     program + &data("hostile/attacks.py")
+}
+
+/// A copy of milton that every user can start; the one in the target folder may lie below a home.
+fn program() -> Arc<TempDir> {
+    static COPY: Mutex<Weak<TempDir>> = Mutex::new(Weak::new());
+    let mut copy = COPY.lock().unwrap();
+    if let Some(copy) = copy.upgrade() {
+        return copy;
+    }
+    let folder = tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    std::fs::copy(env!("CARGO_BIN_EXE_milton"), folder.path().join("milton")).unwrap();
+    let folder = Arc::new(folder);
+    *copy = Arc::downgrade(&folder);
+    folder
 }
 
 fn abstract_name(number: u32) -> String {
@@ -640,8 +684,14 @@ fn processes_with(tag: &str) -> Vec<String> {
         let Ok(line) = std::fs::read(entry.path().join("cmdline")) else {
             continue;
         };
-        if line.split(|byte| *byte == 0).any(|word| word == tag.as_bytes()) {
-            let pid = entry.file_name().to_str().and_then(|name| name.parse().ok());
+        if line
+            .split(|byte| *byte == 0)
+            .any(|word| word == tag.as_bytes())
+        {
+            let pid = entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse().ok());
             if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) {
                 rustix::process::kill_process(pid, rustix::process::Signal::KILL).ok();
             }
@@ -657,12 +707,21 @@ fn objects_left(tag: &str) -> Vec<String> {
     for table in ["shm", "sem", "msg"] {
         let text = std::fs::read_to_string(format!("/proc/sysvipc/{table}")).unwrap_or_default();
         for line in text.lines().skip(1) {
-            let key: i64 = line.split_ascii_whitespace().next().unwrap().parse().unwrap();
+            let key: i64 = line
+                .split_ascii_whitespace()
+                .next()
+                .unwrap()
+                .parse()
+                .unwrap();
             if (0x4D49_4C54..=0x4D49_4C56).contains(&key) {
                 found.push(format!("a System V object is left: {line}"));
                 let id = line.split_ascii_whitespace().nth(1).unwrap();
                 let option = format!("-{}", if table == "msg" { "q" } else { &table[..1] });
-                let option = if table == "shm" { "-m".to_owned() } else { option };
+                let option = if table == "shm" {
+                    "-m".to_owned()
+                } else {
+                    option
+                };
                 Command::new("ipcrm").args([&option, id]).status().ok();
             }
         }

@@ -66,7 +66,10 @@ pub(crate) fn differences(
         match after.get(path) {
             None => found.push(format!("gone: {}", path.display())),
             Some(is) if is != was => {
-                found.push(format!("changed: {}: {was}\n    is now {is}", path.display()));
+                found.push(format!(
+                    "changed: {}: {was}\n    is now {is}",
+                    path.display()
+                ));
             }
             Some(_) => {}
         }

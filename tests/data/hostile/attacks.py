@@ -150,6 +150,12 @@ def a_overlay_marks():
 # --- mounts and name spaces -------------------------------------------------------------------
 
 def a_mounts():
+    # A folder of its own first: where that can be mounted on, nothing of the machine is tried.
+    os.makedirs("/tmp/" + TAG, exist_ok=True)
+    if libc.mount(b"tmpfs", b"/tmp/" + TAG.encode(), b"tmpfs", 0, None) == 0:
+        libc.umount2(b"/tmp/" + TAG.encode(), 2)
+        print("REACHED mount")
+        return
     for source, target, kind, flags in (
             (b"/usr", REPO.encode(), b"none", 4096), (b"tmpfs", b"/tmp", b"tmpfs", 0),
             (b"none", b"/", b"none", 32 | 4096), (b"/dev/vda", b"/mnt", b"ext4", 0),
@@ -162,14 +168,14 @@ def a_mounts():
 
 
 def a_new_mounts():
-    calls = {"open_tree": (428, -100, REPO.encode(), 1), "move_mount": (429, -100, b"/usr", -100, b"/tmp", 0),
+    calls = {"open_tree": (428, -100, REPO.encode(), 1), "move_mount": (429, -100, b"/none", -100, b"/none", 0),
              "fsopen": (430, b"tmpfs", 0), "fspick": (433, -100, b"/", 0),
              "mount_setattr": (442, -100, b"/", 0, ctypes.create_string_buffer(32), 32),
              "open_tree_attr": (467, -100, REPO.encode(), 1, ctypes.create_string_buffer(32), 32),
-             "pivot_root": (155, b"/tmp", b"/tmp")}
+             "pivot_root": (155, b"/none", b"/none")}
     for name, call in calls.items():
         result, number = syscall(*call)
-        if result >= 0:
+        if result >= 0 or number == errno.ENOENT:
             print("REACHED", name)
         print(name, errno.errorcode.get(number))
 
@@ -597,7 +603,7 @@ def a_control_groups():
 
 def a_privileged_calls():
     """What root could do outside; each with an argument that does no harm."""
-    calls = {"reboot": (169, 0xfee1dead, 672274793, 0, 0), "sethostname": (170, b"pwn", 3),
+    calls = {"reboot": (169, 0, 0, 0, 0), "sethostname": (170, b"pwn", 3),
              "setdomainname": (171, b"pwn", 3), "swapon": (167, b"/tmp/none", 0), "acct": (163, b"/tmp/none"),
              "init_module": (175, b"", 0, b""), "finit_module": (313, -1, b"", 0), "iopl": (172, 3),
              "ioperm": (173, 0x80, 1, 1), "chroot": (161, b"/"), "quotactl": (179, 0, 0, 0, 0),
@@ -720,7 +726,8 @@ def a_set_user_id():
             if os.stat(path).st_mode & 0o6000 and os.statvfs(path).f_flag & os.ST_NOSUID == 0:
                 print("REACHED", path)
     print(sh("echo | su -c 'echo REACHED' nobody; echo | su -c 'echo REACHED'; sudo -n echo REACHED; "
-             "mount -t tmpfs x /tmp && echo REACHED mount; echo | newgrp root; chsh -s /bin/sh"))
+             f"mkdir -p /tmp/{TAG}; mount -t tmpfs x /tmp/{TAG} && umount /tmp/{TAG} && echo REACHED mount; "
+             "echo | newgrp root; chsh -s /bin/sh"))
 
 
 def a_later_programs():
