@@ -21,6 +21,7 @@ mod cases;
 mod controls;
 mod hostile;
 mod machine;
+mod project;
 mod snapshot;
 
 /// Entries of `tests/data/bypasses.jsonl` that are answered here.
