@@ -232,25 +232,18 @@ def a_abstract_datagram():
 
 def a_every_socket():
     """Connects to every socket that is in sight."""
-    for folder, _, files in os.walk("/"):
-        if folder.startswith("/proc"):
+    for path in sh("find / -path /proc -prune -o -type s -print").splitlines():
+        if not os.path.exists(path):
             continue
-        for name in files:
-            path = os.path.join(folder, name)
+        print("a socket", path)
+        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_SEQPACKET):
             try:
-                if not stat.S_ISSOCK(os.lstat(path).st_mode):
-                    continue
-            except OSError:
-                continue
-            print("a socket", path)
-            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_SEQPACKET):
-                try:
-                    s = socket.socket(socket.AF_UNIX, kind)
-                    s.connect(path)
-                    s.send(b"pwn")
-                    print("REACHED", path)
-                except OSError as error:
-                    print(error)
+                s = socket.socket(socket.AF_UNIX, kind)
+                s.connect(path)
+                s.send(b"pwn")
+                print("REACHED", path)
+            except OSError as error:
+                print(error)
 
 
 def a_fifo():
@@ -335,8 +328,12 @@ def a_read_machine():
     each(*[show(path) for path in (
         "/etc/shadow", "/etc/gshadow", "/etc/sudoers", "/etc/ssh/ssh_host_ed25519_key",
         "/root/.bashrc", "/root/.ssh/id_rsa", "/var/log/syslog", "/proc/kcore", "/proc/kmsg")])
-    for path in ("/etc/shadow", "/proc/kcore", "/proc/kmsg", "/var/log", "/sys/class", "/boot"):
-        if os.access(path, os.R_OK) and (not os.path.isdir(path) or os.listdir(path)):
+    for path in ("/etc/shadow", "/proc/kcore", "/proc/kmsg", "/dev/kmsg"):
+        with contextlib.suppress(OSError):
+            os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+            print("REACHED", path)
+    for path in ("/var/log", "/sys/class", "/boot"):
+        if os.path.isdir(path) and os.listdir(path):
             print("REACHED", path)
 
 
@@ -514,10 +511,10 @@ def a_shared_disk():
     total = 0
     for path in ("/dev/shm/fill", "/var/tmp/fill", HOME + "/fill", "/run/milton/reports/fill"):
         with contextlib.suppress(OSError):
-            with open(path, "wb") as file:
-                for _ in range(400):
-                    file.write(b"\0" * (1 << 20))
-                    total += 1
+            file = os.open(path, os.O_CREAT | os.O_WRONLY)
+            for part in range(8):
+                os.posix_fallocate(file, part * 50 << 20, 50 << 20)
+                total += 50
     print("MB", total)
     if total > 1100:
         print("REACHED more than the limit")
@@ -760,8 +757,9 @@ def a_state():
 def a_big_report():
     with open(os.environ["MILTON_JUNIT_XML"], "wb") as file:
         file.write(b"<testsuite>")
+        block = b"<testcase name='x'/>" * 52_000
         for _ in range(1000):
-            file.write(b"<testcase name='x'/>" * 52_000)
+            file.write(block)
 
 
 def a_report_link():
