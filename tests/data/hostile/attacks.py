@@ -342,9 +342,13 @@ def a_read_paths():
 
 
 def a_read_everything():
-    """Looks through every file that can be read below some folders."""
+    """Looks through the files that can be read below some folders."""
     for top in (REPO, HOME, "/tmp", "/var", "/run", "/dev/shm", "/home", "/root", "/srv", "/mnt"):
+        left = 2000
         for folder, _, files in os.walk(top):
+            left -= 1 + len(files)
+            if left < 0:
+                break
             for name in files:
                 with contextlib.suppress(OSError):
                     path = os.path.join(folder, name)
