@@ -57,7 +57,7 @@ impl Case {
         }
     }
 
-    const fn as_root(self) -> Self {
+    const fn for_root(self) -> Self {
         Self {
             only_root: true,
             ..self
@@ -192,15 +192,16 @@ pub(crate) const CASES: &[Case] = &[
     known("SBX-36", "disk").heavy(),
     known("SBX-37", "mem").works_outside(),
     own("shared_disk").heavy(),
+    own("memory_of_all").heavy(),
     own("inodes").heavy(),
     own("descriptors_bomb"),
     // Devices, terminals, the kernel.
     known("SBX-39", "tty").started(How::Terminal),
     own("type_into_terminal").started(How::Terminal),
-    known("SBX-41", "dev").as_root(),
-    known("SBX-42", "mknod").as_root(),
-    known("SBX-43", "kmsg").as_root(),
-    known("SBX-44", "sysctl").as_root(),
+    known("SBX-41", "dev").for_root(),
+    known("SBX-42", "mknod").for_root(),
+    known("SBX-43", "kmsg").for_root(),
+    known("SBX-44", "sysctl").for_root(),
     own("devices"),
     own("make_devices"),
     own("settings"),

@@ -490,7 +490,9 @@ impl Listeners {
             std::fs::set_permissions(home.join(path), PermissionsExt::from_mode(0o777)).unwrap();
         }
         tcp.set_nonblocking(true).unwrap();
-        tcp6.iter().for_each(|l| l.set_nonblocking(true).unwrap());
+        if let Some(tcp6) = &tcp6 {
+            tcp6.set_nonblocking(true).unwrap();
+        }
         udp.set_nonblocking(true).unwrap();
         for listener in [&abstract_stream, &in_checkout, &in_home] {
             listener.set_nonblocking(true).unwrap();
@@ -651,7 +653,10 @@ fn give_away(folder: &Path) {
 
 /// The secrets that stand in some bytes, plain or as reversed hexadecimal digits.
 fn secrets_in(bytes: &[u8], place: &str) -> Vec<String> {
-    let hex: String = CANARY.bytes().rev().map(|b| format!("{b:02x}")).collect();
+    let hex = CANARY
+        .bytes()
+        .rev()
+        .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     let text = String::from_utf8_lossy(bytes);
     let seen = |needle: &str| {
         text.match_indices(needle)
@@ -704,7 +709,7 @@ fn processes_with(tag: &str) -> Vec<String> {
 /// Objects of the machine's System V tables and message queues that only an attack makes.
 fn objects_left(tag: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for table in ["shm", "sem", "msg"] {
+    for (table, option) in [("shm", "-m"), ("sem", "-s"), ("msg", "-q")] {
         let text = std::fs::read_to_string(format!("/proc/sysvipc/{table}")).unwrap_or_default();
         for line in text.lines().skip(1) {
             let key: i64 = line
@@ -716,13 +721,7 @@ fn objects_left(tag: &str) -> Vec<String> {
             if (0x4D49_4C54..=0x4D49_4C56).contains(&key) {
                 found.push(format!("a System V object is left: {line}"));
                 let id = line.split_ascii_whitespace().nth(1).unwrap();
-                let option = format!("-{}", if table == "msg" { "q" } else { &table[..1] });
-                let option = if table == "shm" {
-                    "-m".to_owned()
-                } else {
-                    option
-                };
-                Command::new("ipcrm").args([&option, id]).status().ok();
+                Command::new("ipcrm").args([option, id]).status().ok();
             }
         }
     }

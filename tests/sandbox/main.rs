@@ -10,9 +10,10 @@
 #![cfg(target_os = "linux")]
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
+    clippy::indexing_slicing,
+    clippy::format_push_string,
     clippy::disallowed_methods,
     reason = "a test says what went wrong by panicking, and this one is about processes"
 )]

@@ -9,6 +9,28 @@ use tempfile::{TempDir, tempdir};
 
 use crate::snapshot::{Snapshot, differences, snapshot};
 
+/// The import hook that setuptools writes, cut down to one package.
+const FINDER: &str = "\
+import sys
+from importlib.util import spec_from_file_location
+
+MAPPING = {'pkg': '{source}/pkg'}
+
+
+class Finder:
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if name in MAPPING:
+            folder = MAPPING[name]
+            return spec_from_file_location(
+                name, folder + '/__init__.py', submodule_search_locations=[folder]
+            )
+
+
+def install():
+    sys.meta_path.append(Finder)
+";
+
 /// One project, started by whoever runs the tests.
 pub(crate) struct Project {
     place: TempDir,
@@ -97,25 +119,18 @@ impl Project {
         let source = self.repo().join("src");
         let source = source.display();
         let write = |name: &str, text: String| self.write(&format!("{packages}/{name}"), &text);
-        match kind {
-            "path file" => write("__editable__.pkg.pth", format!("{source}\n")),
-            _ => {
-                write(
-                    "__editable___pkg_finder.pth",
-                    "import __editable___pkg_finder; __editable___pkg_finder.install()\n"
-                        .to_owned(),
-                );
-                write(
-                    "__editable___pkg_finder.py",
-                    format!(
-                        "import sys\nfrom importlib.machinery import PathFinder\nfrom importlib.util import spec_from_file_location\n\
-                     MAPPING = {{'pkg': '{source}/pkg'}}\n\n\nclass Finder:\n    @classmethod\n    def find_spec(cls, name, path=None, target=None):\n        \
-                     if name in MAPPING:\n            return spec_from_file_location(name, MAPPING[name] + '/__init__.py', submodule_search_locations=[MAPPING[name]])\n\n\n\
-                     def install():\n    sys.meta_path.append(Finder)\n"
-                    ),
-                );
-            }
+        if kind == "path file" {
+            write("__editable__.pkg.pth", format!("{source}\n"));
+            return;
         }
+        write(
+            "__editable___pkg_finder.pth",
+            "import __editable___pkg_finder; __editable___pkg_finder.install()\n".to_owned(),
+        );
+        write(
+            "__editable___pkg_finder.py",
+            FINDER.replace("{source}", &source.to_string()),
+        );
     }
 
     /// Runs a test command through milton: the verdict, and what was printed.
@@ -146,9 +161,9 @@ impl Project {
         let folder = Path::new(verdict["evidence_dir"].as_str().unwrap()).join("output");
         let mut printed = String::new();
         for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.extension().is_some_and(|end| end == "log") {
-                printed += &String::from_utf8_lossy(&std::fs::read(path).unwrap());
+            let file = entry.unwrap().path();
+            if file.extension().is_some_and(|end| end == "log") {
+                printed += &String::from_utf8_lossy(&std::fs::read(file).unwrap());
             }
         }
         (verdict, printed)
