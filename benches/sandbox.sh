@@ -50,6 +50,8 @@ def repository(files):
         path = repo / f"pkg{number % 97}" / f"part{number % 13}" / f"module{number}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"# module {number}\n" + f"def f(x):\n    return x * {number}\n\n\n" * 20)
+        # As old as files usually are: what is as young as the index must be read again.
+        os.utime(path, (1_000_000_000, 1_000_000_000))
     git(work, "init", "-q", repo)
     git(repo, "add", "-A")
     git(repo, "commit", "-qm", "start")
