@@ -115,7 +115,8 @@ pub(crate) const CASES: &[Case] = &[
     own("links_in_parents").works_outside(),
     own("change_attributes").works_outside(),
     own("shared_folders").works_outside(),
-    own("through_proc").works_outside(),
+    // Outside, it would write into the machine of another test.
+    own("through_proc"),
     own("climb").works_outside(),
     own("file_handle"),
     own("overlay_marks").works_outside(),
@@ -192,6 +193,8 @@ pub(crate) const CASES: &[Case] = &[
     known("SBX-36", "disk").heavy(),
     known("SBX-37", "mem").works_outside(),
     own("shared_disk").heavy(),
+    // Not here yet: "unmapped_memory", memory files that no process maps. The limit of all
+    // processes together does not count them, so they fill the machine.
     own("memory_of_all").heavy(),
     own("inodes").heavy(),
     own("descriptors_bomb"),
