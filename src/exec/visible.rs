@@ -256,16 +256,7 @@ mod tests {
                     .to_string()
             })
             .collect();
-        assert_eq!(
-            shown,
-            [
-                ".cargo/registry",
-                ".local/share/uv/python",
-                ".pyenv",
-                ".rye/py",
-                "bin",
-                "neighbour/src"
-            ]
-        );
+        let expected = ".cargo/registry .local/share/uv/python .pyenv .rye/py bin neighbour/src";
+        assert_eq!(shown.join(" "), expected);
     }
 }
