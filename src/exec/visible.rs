@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::exec::environment;
 
 /// Folders below the home folder that hold tool chains and package caches, and no credentials.
-const BELOW_HOME: [&str; 38] = [
+const BELOW_HOME: [&str; 43] = [
     ".asdf",
     ".bun",
     ".cache/uv",
@@ -32,7 +32,8 @@ const BELOW_HOME: [&str; 38] = [
     ".local/share/pipx",
     ".local/share/pnpm",
     ".local/share/rtx",
-    ".local/share/uv",
+    ".local/share/uv/python",
+    ".local/share/uv/tools",
     ".local/share/virtualenvs",
     ".nodenv",
     ".nvm",
@@ -40,7 +41,11 @@ const BELOW_HOME: [&str; 38] = [
     ".pyenv",
     ".rbenv",
     ".rustup",
-    ".rye",
+    ".rye/py",
+    ".rye/self",
+    ".rye/shims",
+    ".rye/tools",
+    ".rye/uv",
     ".sdkman",
     ".virtualenvs",
     ".volta",
@@ -206,6 +211,9 @@ mod tests {
             ".pyenv/versions/3.12/bin",
             ".pyenv/versions/3.12/lib",
             ".cargo/registry",
+            ".local/share/uv/python",
+            ".local/share/uv/credentials",
+            ".rye/py",
             ".ssh",
             ".config",
             "bin",
@@ -248,6 +256,7 @@ mod tests {
                     .to_string()
             })
             .collect();
-        assert_eq!(shown, [".cargo/registry", ".pyenv", "bin", "neighbour/src"]);
+        let expected = ".cargo/registry .local/share/uv/python .pyenv .rye/py bin neighbour/src";
+        assert_eq!(shown.join(" "), expected);
     }
 }

@@ -17,6 +17,22 @@ const ASSUME_UNCHANGED: u16 = 0x8000;
 /// `GIT_INDEX_ENTRY_SKIP_WORKTREE`: the file is not checked out.
 const SKIP_WORK_TREE: u16 = 0x4000;
 
+/// What is seen of the git folder: what it takes to read the history. Other things in it belong to
+/// the user and to other programs: hooks, files of credentials, addresses in logs and of remotes.
+const SEEN_OF_GIT: [&str; 11] = [
+    "HEAD",
+    "config",
+    "description",
+    "index",
+    "info",
+    "objects",
+    "packed-refs",
+    "refs",
+    "reftable",
+    "shallow",
+    "branches",
+];
+
 /// What [`Repository::stage`] found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Staged {
@@ -125,14 +141,11 @@ impl Repository {
             .and_then(|()| fs::write(folder.join("HEAD"), format!("{commit}\n")))
             .and_then(|()| fs::write(folder.join("config"), text))
             .map_err(written)?;
-        for name in [
-            "hooks",
-            "modules",
-            "worktrees",
-            "FETCH_HEAD",
-            "config.worktree",
-        ] {
-            if self.root.join(".git").join(name).exists() {
+        let found = fs::read_dir(self.root.join(".git")).map_err(written)?;
+        for entry in found {
+            let name = entry.map_err(written)?.file_name();
+            let Some(name) = name.to_str() else { continue };
+            if !SEEN_OF_GIT.contains(&name) && !name.starts_with("sharedindex.") {
                 difference.hide(&format!(".git/{name}"));
             }
         }

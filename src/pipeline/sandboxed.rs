@@ -84,7 +84,9 @@ impl Sandbox for NameSpaces {
         } else {
             Some(git.stage(tree, &stage)?)
         };
-        let hidden = staged.as_ref().map(hidden);
+        let hidden = staged
+            .as_ref()
+            .map(|staged| hidden(git.root(), staged, &environments));
         let bubblewrap = self.bubblewrap.as_ref();
         let wrapped_by = bubblewrap.map(|(bubblewrap, _)| (&*self.program, &**bubblewrap));
         let mut view = exec::confined_view(&ConfinedRequest {
@@ -121,10 +123,62 @@ impl Sandbox for NameSpaces {
     }
 }
 
+/// How many entries of ignored folders are looked at for credentials, and how deep: a folder of
+/// millions of built files must not delay every test.
+const LOOKED_AT: usize = 5_000;
+const DEPTH: usize = 4;
+/// Ignored folders that only tools write into, and that hold examples of keys and certificates.
+const OF_TOOLS: [&str; 10] = [
+    "__pycache__",
+    "node_modules",
+    "site-packages",
+    "target",
+    "vendor",
+    ".mypy_cache",
+    ".nox",
+    ".pytest_cache",
+    ".ruff_cache",
+    ".tox",
+];
+
 /// What is hidden: what is not the candidate's, and ignored files that are named like credentials.
-fn hidden(staged: &Staged) -> Vec<String> {
-    let secret = staged.ignored.iter().filter(|path| is_credential(path));
-    staged.hidden.iter().chain(secret).cloned().collect()
+fn hidden(checkout: &Path, staged: &Staged, environments: &[String]) -> Vec<String> {
+    let mut found = staged.hidden.clone();
+    let mut left = LOOKED_AT;
+    let ignored = staged.ignored.iter();
+    for path in ignored.filter(|path| !environments.contains(path)) {
+        credentials(checkout, path, DEPTH, &mut left, &mut found);
+    }
+    found
+}
+
+/// Adds a path, or what is below it, that is named like credentials.
+fn credentials(
+    checkout: &Path,
+    path: &str,
+    depth: usize,
+    left: &mut usize,
+    found: &mut Vec<String>,
+) {
+    if is_credential(path) {
+        found.push(path.to_owned());
+        return;
+    }
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let folder = checkout.join(path);
+    let is_folder = std::fs::symlink_metadata(&folder).is_ok_and(|found| found.is_dir());
+    if depth == 0 || !is_folder || OF_TOOLS.contains(&name) {
+        return;
+    }
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let Some(rest) = left.checked_sub(1) else {
+            return;
+        };
+        *left = rest;
+        if let Some(name) = entry.file_name().to_str() {
+            credentials(checkout, &format!("{path}/{name}"), depth - 1, left, found);
+        }
+    }
 }
 
 /// Whether an ignored file or folder is, by its name, one of credentials.
@@ -192,6 +246,27 @@ mod tests {
         ] {
             assert!(!is_credential(path), "{path}");
         }
+    }
+
+    #[test]
+    fn credentials_are_hidden_in_ignored_folders_too() {
+        let place = tempfile::tempdir().unwrap();
+        for path in [
+            "local/deep/.env",
+            "local/notes",
+            ".venv/lib/cacert.pem",
+            "target/x.pem",
+        ] {
+            let path = place.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        }
+        let staged = Staged {
+            ignored: [".venv", "local", "target"].map(str::to_owned).to_vec(),
+            ..Staged::default()
+        };
+        let found = hidden(place.path(), &staged, &[".venv".to_owned()]);
+        assert_eq!(found, ["local/deep/.env"]);
     }
 
     #[test]

@@ -108,7 +108,7 @@ fn create(path: &Path) -> io::Result<File> {
 fn set_up(enclosure: &Enclosure) -> io::Result<Layers> {
     // The kernel takes these first when memory is short, not milton or the editor beside it.
     std::fs::write("/proc/self/oom_score_adj", "1000").ok();
-    rustix::system::sethostname(b"sandbox").ok();
+    rustix::system::sethostname(mounts::HOST.as_bytes()).ok();
     sys::raise_loopback()?;
     let layers = mounts::build(enclosure)?;
     // Nobody below reads this process's memory or descriptors.

@@ -30,8 +30,11 @@ const NEW: &str = "/new";
 /// Where everything that may be written lives: one file system, so that one limit holds.
 const SCRATCH: &str = "/scratch";
 
-/// Device files that hold nothing of the machine.
-const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
+/// The name of the machine, inside.
+pub(super) const HOST: &str = "sandbox";
+/// Device files that hold nothing of the machine. The command's session has no terminal, so `tty`
+/// is one that a test made itself.
+const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
 /// The view's layers, kept open to see what the command changed.
 #[derive(Debug)]
@@ -94,6 +97,7 @@ fn system() -> io::Result<()> {
             Err(_) => {}
         }
     }
+    hosts()?;
     for name in ETC {
         let path = Path::new("/etc").join(name);
         show(&path, &path)?;
@@ -105,6 +109,15 @@ fn system() -> io::Result<()> {
     }
     symlink("/run", new(Path::new("/var/run")))?;
     Ok(())
+}
+
+/// The names of machines that need no network, and the own one among them.
+fn hosts() -> io::Result<()> {
+    let path = Path::new("/etc/hosts");
+    let known = fs::read_to_string(old(path)).unwrap_or_default();
+    let own = format!("127.0.0.1 localhost {HOST}\n::1 localhost {HOST}\n");
+    target(Path::new("/etc"))?;
+    fs::write(new(path), format!("{known}\n{own}"))
 }
 
 /// Home and temporary folders: empty, and gone with the sandbox.

@@ -152,6 +152,7 @@ fn the_git_folder_shows_the_commit_and_no_address_of_a_remote() {
     let head = case.fixture.oid("HEAD");
     let address = "https://user:hunter2@example.org/x.git";
     case.fixture.git(&["remote", "add", "origin", address]);
+    fs::write(case.fixture.path().join(".git/credentials"), address).unwrap();
     let staged = case.stage(&head, None);
     let git = case.place.path().join("stage/.git");
     assert_eq!(
@@ -163,7 +164,10 @@ fn the_git_folder_shows_the_commit_and_no_address_of_a_remote() {
             .unwrap()
             .contains("hunter2")
     );
-    assert!(staged.hidden.iter().any(|path| path == ".git/hooks"));
+    for name in ["hooks", "logs", "credentials"] {
+        assert!(staged.hidden.contains(&format!(".git/{name}")), "{name}");
+    }
+    assert!(!staged.hidden.contains(&".git/objects".to_owned()));
     assert_eq!(staged.secrets, [".env"]);
 }
 

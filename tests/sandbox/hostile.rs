@@ -1,0 +1,159 @@
+//! Runs the attacks: as whom, in what order, and what counts as stopped.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Mutex;
+
+use serde_json::Value;
+
+use crate::CLAIMED;
+use crate::cases::{CASES, Case};
+use crate::machine::{Machine, Who, is_root, ordinary};
+
+/// How many machines are attacked at the same time, for each user.
+const AT_ONCE: usize = 2;
+/// What of the kernel a test may reach at most (entry `SBX-surface` of the catalogue).
+const SURFACE: [&str; 5] = ["memfd_create", "kcmp", "AF_NETLINK", "AF_INET", "AF_UNIX"];
+
+/// Attacks that take much of the machine: one at a time, over all users.
+static HEAVY: Mutex<()> = Mutex::new(());
+
+#[test]
+fn no_test_program_of_an_ordinary_user_gets_out() {
+    let cases = CASES.iter().filter(|case| !case.only_root);
+    assert!(stopped(ordinary(), cases.collect()) >= 40);
+}
+
+#[test]
+fn no_test_program_of_root_gets_out() {
+    if !is_root() {
+        // Not a gap of this machine: whoever runs the tests is the ordinary user then.
+        eprintln!("not started by root: the attacks were run as an ordinary user only");
+        return;
+    }
+    // Those that are as heavy for both are run once, by the ordinary user.
+    let cases = CASES.iter().filter(|case| !case.heavy);
+    assert!(stopped(Who::Myself, cases.collect()) >= 45);
+}
+
+/// Each attack that can do no lasting harm is run outside of any sandbox and must be noticed there:
+/// otherwise its being "stopped" would say nothing.
+#[test]
+fn outside_of_the_sandbox_the_attacks_are_noticed() {
+    let cases = CASES.iter().filter(|case| case.succeeds_outside);
+    let waiting = Mutex::new(cases.collect::<VecDeque<_>>());
+    let unnoticed = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                loop {
+                    let next = waiting.lock().unwrap().pop_front();
+                    let Some(case) = next else { break };
+                    // A new machine each time, for it does not survive.
+                    let mut machine = Machine::new(ordinary());
+                    let line = machine.command_line(case.attack, case.arguments);
+                    let line: Vec<&str> = line.iter().map(String::as_str).collect();
+                    if machine.run_bare(&line).is_empty() {
+                        unnoticed.lock().unwrap().push(case.attack);
+                    }
+                }
+            });
+        }
+    });
+    let unnoticed = unnoticed.into_inner().unwrap();
+    assert!(unnoticed.is_empty(), "{unnoticed:?}");
+}
+
+#[test]
+fn every_attack_of_the_catalogue_is_claimed() {
+    let catalogue = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/bypasses.jsonl");
+    let claimed: BTreeSet<&str> = CLAIMED.iter().copied().collect();
+    let run: BTreeSet<&str> = CASES.iter().map(|case| case.id).collect();
+    for line in std::fs::read_to_string(catalogue).unwrap().lines() {
+        let entry: Value = serde_json::from_str(line).unwrap();
+        let (id, class) = (
+            entry["id"].as_str().unwrap(),
+            entry["class"].as_str().unwrap(),
+        );
+        if class == "sandbox" {
+            assert!(run.contains(id), "{id} is not run");
+        }
+        if class.starts_with("sandbox") {
+            assert!(claimed.contains(id), "{id} is not claimed");
+        }
+    }
+}
+
+/// Runs the attacks in several machines and says how many were stopped; all must be.
+fn stopped(who: Who, cases: Vec<&Case>) -> usize {
+    let count = cases.len();
+    let waiting = Mutex::new(VecDeque::from(cases));
+    let escaped = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                let mut machine = Machine::new(who);
+                loop {
+                    let next = waiting.lock().unwrap().pop_front();
+                    let Some(case) = next else { break };
+                    let begun = std::time::Instant::now();
+                    let wrong = attack(&mut machine, case);
+                    eprintln!(
+                        "{:?} {} {:?} {}",
+                        who,
+                        case.attack,
+                        begun.elapsed(),
+                        wrong.len()
+                    );
+                    if wrong.is_empty() {
+                        continue;
+                    }
+                    let report = format!("{} {}: {wrong:#?}", case.id, case.attack);
+                    escaped.lock().unwrap().push(report);
+                    machine = Machine::new(who);
+                }
+            });
+        }
+    });
+    let escaped = escaped.into_inner().unwrap();
+    assert!(
+        escaped.is_empty(),
+        "as {who:?}, {} of {count} got out:\n{}",
+        escaped.len(),
+        escaped.join("\n")
+    );
+    count
+}
+
+/// Runs one attack; what is wrong afterwards.
+fn attack(machine: &mut Machine, case: &Case) -> Vec<String> {
+    let _alone = case.heavy.then(|| HEAVY.lock().unwrap());
+    let line = machine.command_line(case.attack, case.arguments);
+    let line: Vec<&str> = line.iter().map(String::as_str).collect();
+    let attacked = machine.run(&line, case.how, case.seconds, &[]);
+    let mut wrong = attacked.wrong;
+    if !attacked.printed.contains(&format!("BEGIN {}", case.attack)) {
+        wrong.push(format!(
+            "it did not even begin: {} {}",
+            attacked.printed, attacked.verdict["tests"]
+        ));
+    }
+    // None of them writes a report, so nothing may be called a pass.
+    let verdict = &attacked.verdict;
+    if verdict["status"] != "TEST_FAILURE" || verdict["tests"]["passed"] != 0 {
+        wrong.push(format!("a strange verdict: {verdict}"));
+    }
+    if verdict["sandbox"]["tier"] != "full" {
+        wrong.push(format!("not in the full sandbox: {}", verdict["sandbox"]));
+    }
+    if case.seconds.is_some() && verdict["tests"]["timed_out"] != true && case.id != "SBX-33" {
+        wrong.push(format!("it did not run into the time limit: {verdict}"));
+    }
+    for line in attacked.printed.lines() {
+        if let Some(name) = line.strip_prefix("SURFACE ")
+            && !SURFACE.contains(&name)
+        {
+            wrong.push(format!("{name} can be reached"));
+        }
+    }
+    wrong
+}
