@@ -139,6 +139,7 @@ impl Found<'_> {
             || SHOWN.iter().any(|shown| path.starts_with(shown))
             || self.paths.iter().any(|known| path.starts_with(known))
             || !path.exists()
+            || is_cargo_with_token(&path)
         {
             return;
         }
@@ -182,6 +183,16 @@ impl Found<'_> {
             self.add(folder);
         }
     }
+}
+
+/// Cargo's configuration is needed to find its registries; one that holds a token is not shown.
+fn is_cargo_with_token(path: &Path) -> bool {
+    let is_configuration = path.parent().and_then(Path::file_name) == Some(OsStr::new(".cargo"))
+        && path
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"config"));
+    // One that cannot be read is not shown either.
+    is_configuration && fs::read_to_string(path).map_or(true, |text| text.contains("token"))
 }
 
 /// Absolute folders that the `.pth` files of a virtual environment put on Python's path: editable

@@ -160,7 +160,8 @@ fn credentials(
     left: &mut usize,
     found: &mut Vec<String>,
 ) {
-    if is_credential(path) {
+    let is_environment = checkout.join(path).join("pyvenv.cfg").is_file();
+    if is_credential(path) && !is_environment {
         found.push(path.to_owned());
         return;
     }

@@ -17,9 +17,9 @@ use crate::pipeline::ports::TestedTree;
 use crate::pipeline::testing::{self, Note, SuiteRun, TestJob};
 use crate::policy::{Cleared, is_masked};
 
-/// The most a command may print, in bytes (4 GiB): every byte is kept, so the disk is the limit
+/// The most a command may print, in bytes (1 GiB): every byte is kept, so the disk is the limit
 /// that this protects.
-const OUTPUT_LIMIT: u64 = 4 << 30;
+const OUTPUT_LIMIT: u64 = 1 << 30;
 
 impl Driver {
     /// Runs the verification commands, taking the reviewer's commands and signals meanwhile.

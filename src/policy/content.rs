@@ -187,7 +187,8 @@ fn hidden_characters(path: &str, added: &[Line<'_>]) -> Vec<Risk> {
         };
         let carriage = "holds U+000D alone, which makes a terminal write over the line";
         let lone_cr = line.lone_cr.then(|| carriage.to_owned());
-        if let Some(detail) = lone_cr.or_else(|| hidden_in(text)) {
+        let tab = || indents_by_space(path).then(|| tab_inside(text)).flatten();
+        if let Some(detail) = lone_cr.or_else(|| hidden_in(text)).or_else(tab) {
             risks.push(risk("hidden_characters", &at(path, line), detail));
         }
     }
@@ -196,8 +197,27 @@ fn hidden_characters(path: &str, added: &[Line<'_>]) -> Vec<Risk> {
 
 /// The same for a text that is not a file: a name, the goal, the request, a note.
 pub(super) fn hidden_in_text(subject: &str, text: &str) -> Option<Risk> {
-    let detail = text.lines().find_map(hidden_in)?;
+    let mut lines = text.lines();
+    let detail = lines.find_map(|line| hidden_in(line).or_else(|| tab_inside(line)))?;
     Some(risk("hidden_characters", subject, detail))
+}
+
+/// Whether a file is of a kind in which nobody lines up text with tabs, as Go, C, makefiles and
+/// tables do.
+fn indents_by_space(path: &str) -> bool {
+    const KINDS: [&str; 21] = [
+        "css", "html", "java", "js", "json", "jsx", "kt", "md", "mjs", "php", "py", "pyi", "rb",
+        "rs", "rst", "scala", "swift", "toml", "ts", "tsx", "yaml",
+    ];
+    let kind = path.rsplit_once('.').map_or("", |(_, kind)| kind);
+    KINDS.contains(&kind) || kind == "yml"
+}
+
+/// A tab behind text, where it looks like any number of spaces.
+fn tab_inside(line: &str) -> Option<String> {
+    line.trim()
+        .contains('\t')
+        .then(|| "holds a tab behind text, which looks like spaces".to_owned())
 }
 
 fn hidden_in(line: &str) -> Option<String> {

@@ -4,7 +4,7 @@
 //! that is checked there. A list is compared with what its tests really do where they do it.
 
 /// The lists by their name, with the ids that each claims.
-pub(crate) const LISTS: [(&str, &[&str]); 2] = [
+pub(crate) const LISTS: [(&str, &[&str]); 5] = [
     // The real program in a real repository: `tests/cli/catalogue.rs`.
     (
         "program",
@@ -34,4 +34,80 @@ pub(crate) const LISTS: [(&str, &[&str]); 2] = [
     ),
     // A real terminal: `tests/pty.rs`.
     ("terminal", &["POL-approve-key-replay"]),
+    // Hostile tests, and what must keep working: `tests/sandbox/`.
+    (
+        "sandbox",
+        &[
+            "SBX-01",
+            "SBX-02",
+            "SBX-05",
+            "SBX-06",
+            "SBX-08",
+            "SBX-09",
+            "SBX-10",
+            "SBX-13",
+            "SBX-15",
+            "SBX-16",
+            "SBX-19",
+            "SBX-21",
+            "SBX-23",
+            "SBX-24",
+            "SBX-25",
+            "SBX-26",
+            "SBX-27",
+            "SBX-29",
+            "SBX-30",
+            "SBX-33",
+            "SBX-34",
+            "SBX-35",
+            "SBX-36",
+            "SBX-37",
+            "SBX-39",
+            "SBX-41",
+            "SBX-42",
+            "SBX-43",
+            "SBX-44",
+            "SBX-surface",
+            "SBX-nested-userns",
+            "SBX-rename-dir",
+            "SBX-venv-visible",
+            "SBX-toolchain-home",
+            "EV-timeout-slow",
+            "EV-pipe-held",
+            "EV-orphan",
+        ],
+    ),
+    // Forged results, by real pytest: `tests/catalogue_evidence.rs`.
+    (
+        "evidence",
+        &[
+            "GIT-delete-tests",
+            "EV-os-exit",
+            "EV-makereport",
+            "EV-deselect",
+            "EV-addopts-k",
+            "EV-no-files",
+            "EV-fake-line",
+        ],
+    ),
+    // Hostile text in every view: `tests/catalogue_display.rs`, `tests/cli/display.rs`.
+    (
+        "display",
+        &[
+            "GIT-commit-msg-esc",
+            "TTY-csi",
+            "TTY-osc8",
+            "TTY-cr",
+            "TTY-bs",
+            "TTY-zw",
+            "TTY-c1",
+            "TTY-ls",
+            "TTY-homoglyph",
+            "TTY-tab",
+            "TTY-conceal",
+            "TTY-nul",
+            "TTY-combining",
+            "TTY-pytest-out",
+        ],
+    ),
 ];

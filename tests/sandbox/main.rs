@@ -19,49 +19,10 @@
 )]
 
 mod cases;
+#[path = "../claims/mod.rs"]
+mod claims;
 mod controls;
 mod hostile;
 mod machine;
 mod project;
 mod snapshot;
-
-/// Entries of `tests/data/bypasses.jsonl` that are answered here.
-pub(crate) const CLAIMED: &[&str] = &[
-    "SBX-01",
-    "SBX-02",
-    "SBX-05",
-    "SBX-06",
-    "SBX-08",
-    "SBX-09",
-    "SBX-10",
-    "SBX-13",
-    "SBX-15",
-    "SBX-16",
-    "SBX-19",
-    "SBX-21",
-    "SBX-23",
-    "SBX-24",
-    "SBX-25",
-    "SBX-26",
-    "SBX-27",
-    "SBX-29",
-    "SBX-30",
-    "SBX-33",
-    "SBX-34",
-    "SBX-35",
-    "SBX-36",
-    "SBX-37",
-    "SBX-39",
-    "SBX-41",
-    "SBX-42",
-    "SBX-43",
-    "SBX-44",
-    "SBX-surface",
-    "SBX-nested-userns",
-    "SBX-rename-dir",
-    "SBX-venv-visible",
-    "SBX-toolchain-home",
-    "EV-timeout-slow",
-    "EV-pipe-held",
-    "EV-orphan",
-];

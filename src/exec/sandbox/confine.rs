@@ -56,7 +56,9 @@ pub(in crate::exec) fn restrict(restriction: &Restriction) -> io::Result<()> {
 
 /// Limits of this process and its children.
 fn limit(limits: Limits) -> io::Result<()> {
-    lower(Resource::Core, 0)?;
+    // One byte is no room for a core file, and only this number keeps the kernel from starting a
+    // handler of cores outside.
+    lower(Resource::Core, 1)?;
     lower(Resource::Nproc, limits.processes)?;
     lower(Resource::Nofile, OPEN_FILES)?;
     lower(Resource::Fsize, limits.files_bytes)?;

@@ -55,7 +55,7 @@ pub const REPORTS_INSIDE: &str = "/run/milton/reports";
 pub const SUPPORT_INSIDE: &str = "/run/milton/support";
 
 /// What of `/etc` programs need to know who, where and when they are. Nothing that holds a secret.
-pub(super) const ETC: [&str; 41] = [
+pub(super) const ETC: [&str; 40] = [
     "alternatives",
     "bash.bashrc",
     "ca-certificates",
@@ -63,7 +63,6 @@ pub(super) const ETC: [&str; 41] = [
     "crypto-policies",
     "debian_version",
     "default/locale",
-    "environment",
     "fonts",
     "gai.conf",
     "group",

@@ -256,11 +256,21 @@ fn processes(enclosure: &Enclosure) -> io::Result<()> {
     // and the limit on processes of the user holds instead.
     let processes = enclosure.limits.processes.to_string();
     fs::write(place.join("sys/kernel/pid_max"), &processes).ok();
+    // Memory that is in no process: it counts against the same limit as files do.
+    let pages = shared_pages(enclosure);
+    for (name, value) in [("shmall", pages), ("shmmni", 512)] {
+        fs::write(place.join("sys/kernel").join(name), value.to_string()).ok();
+    }
     for name in ["user", "mnt", "pid", "net", "ipc", "uts", "cgroup", "time"] {
         let setting = place.join(format!("sys/user/max_{name}_namespaces"));
         fs::write(setting, "0").ok();
     }
     sys::protect(&place, Depth::One)
+}
+
+/// How many pages of shared memory may be made without a process that holds them.
+fn shared_pages(enclosure: &Enclosure) -> u64 {
+    enclosure.limits.files_bytes / rustix::param::page_size() as u64
 }
 
 fn leave_old_root() -> io::Result<()> {
