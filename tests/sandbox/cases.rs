@@ -193,8 +193,7 @@ pub(crate) const CASES: &[Case] = &[
     known("SBX-36", "disk").heavy(),
     known("SBX-37", "mem").works_outside(),
     own("shared_disk").heavy(),
-    // Not here yet: "unmapped_memory", memory files that no process maps. The limit of all
-    // processes together does not count them, so they fill the machine.
+    own("unmapped_memory").heavy(),
     own("memory_of_all").heavy(),
     own("inodes").heavy(),
     own("descriptors_bomb"),
