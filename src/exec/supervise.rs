@@ -51,6 +51,7 @@ fn serve() -> io::Result<()> {
     // Leaves milton's terminal: its Ctrl-C does not come here, and no command below can open
     // /dev/tty to type into the review. It fails only for a group leader, started by hand.
     rustix::process::setsid().ok();
+    close_others_on_exec()?;
     let mut control = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut orders = BufReader::new(control.try_clone()?);
     let mut line = Vec::new();
@@ -115,6 +116,17 @@ const NEEDS_LINUX: &str = "the sandbox needs Linux";
 #[cfg(not(target_os = "linux"))]
 fn start_restricted(_request: &Request, _restriction: &Restriction) -> Result<Pid, String> {
     Err(NEEDS_LINUX.to_owned())
+}
+
+/// What milton itself was started with is not for a command to have.
+#[cfg(target_os = "linux")]
+fn close_others_on_exec() -> io::Result<()> {
+    sandbox::sys::close_others_on_exec()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn close_others_on_exec() -> io::Result<()> {
+    Ok(())
 }
 
 #[cfg(target_os = "linux")]

@@ -116,24 +116,8 @@ fn restriction(view: &View, request: &ViewRequest<'_>) -> Confinement {
             .chain(shared)
             .chain([view.root.clone().into()])
             .collect(),
-        limits: Limits {
-            processes: all_tasks().saturating_add(Limits::default().processes),
-            ..Limits::default()
-        },
+        limits: Limits::default(),
     })
-}
-
-/// How many processes and threads there are on the machine: the limit that the kernel keeps for a
-/// user counts those that run already.
-fn all_tasks() -> u64 {
-    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let tasks = load
-        .split(' ')
-        .nth(3)
-        .and_then(|tasks| tasks.split_once('/'));
-    tasks
-        .and_then(|(_, all)| all.parse().ok())
-        .unwrap_or_default()
 }
 
 /// What of the system every program needs to read.

@@ -46,12 +46,28 @@ pub(super) fn confine_inside(enclosure: &Enclosure) -> io::Result<()> {
 
 /// Confines this thread within the machine's own file system.
 pub(in crate::exec) fn restrict(restriction: &Restriction) -> io::Result<()> {
-    limit(restriction.limits)?;
+    limit(Limits {
+        processes: all_tasks().saturating_add(restriction.limits.processes),
+        ..restriction.limits
+    })?;
     drop_capabilities()?;
     rustix::thread::set_no_new_privs(true)?;
     restrict_files(&restriction.readable, &restriction.writable)?;
     filter::install()?;
     filter::refuse_shared()
+}
+
+/// How many processes and threads there are on the machine: the limit that the kernel keeps for a
+/// user counts those that run already.
+fn all_tasks() -> u64 {
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let tasks = load
+        .split(' ')
+        .nth(3)
+        .and_then(|tasks| tasks.split_once('/'));
+    tasks
+        .and_then(|(_, all)| all.parse().ok())
+        .unwrap_or_default()
 }
 
 /// Limits of this process and its children.

@@ -77,7 +77,7 @@ pub(super) fn signal_everyone(signal: rustix::process::Signal) {
 }
 
 /// Lets no descriptor but the three standard ones reach a program that is started from now on.
-pub(super) fn close_others_on_exec() -> io::Result<()> {
+pub(in crate::exec) fn close_others_on_exec() -> io::Result<()> {
     // SAFETY: only flags of descriptors change.
     let result = unsafe {
         libc::syscall(
