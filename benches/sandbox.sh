@@ -8,6 +8,7 @@
 # so the cost holds everything that the test step does: comparing the checkout with the candidate,
 # the view, the sandbox, the supervisor, `true`, and tidying up. The number of files makes no
 # difference to the sandbox itself; looking at each tracked file once does, as `git status` does.
+# And what the set-up alone costs: `true` under milton's supervisor with and without the sandbox.
 # Usage: benches/sandbox.sh [FILES ...]   (default: 400 12000)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -22,7 +23,7 @@ git config --global init.defaultBranch main && git config --global gc.auto 0
 sizes=("$@")
 [ ${#sizes[@]} -gt 0 ] || sizes=(400 12000)
 python3 - "$work" "${sizes[@]}" <<'PY'
-import datetime, json, os, pathlib, statistics, subprocess, sys, time
+import datetime, json, os, pathlib, socket, statistics, subprocess, sys, time
 
 work, sizes = pathlib.Path(sys.argv[1]), [int(size) for size in sys.argv[2:]]
 milton, rounds = os.environ["MILTON"], int(os.environ["ROUNDS"])
@@ -82,9 +83,41 @@ def of_the_record():
     return before, took
 
 
+def os_text(text):
+    return {"Unix": list(os.fsencode(str(text)))}
+
+
+def supervised(confinement):
+    """Wall and processor time of `true` under milton's supervisor, in milliseconds."""
+    near, far = socket.socketpair()
+    request = {"program": os_text("/bin/true"), "arguments": [], "cwd": os_text("/"),
+               "env": [], "confinement": confinement}
+    begun = time.monotonic()
+    child = subprocess.Popen([milton, "__supervise"], stdin=far, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL)
+    far.close()
+    near.sendall(json.dumps(request).encode() + b"\n")
+    reply = json.loads(near.makefile().readline())
+    _, _, used = os.wait4(child.pid, 0)
+    assert reply["end"] == {"exited": 0}, reply
+    return (time.monotonic() - begun) * 1000, (used.ru_utime + used.ru_stime) * 1000
+
+
+def enclosure(repo):
+    """What the sandbox of a run of this repository is told, without tool chains of a home folder."""
+    stage, support = work / "stage", work / "support"
+    stage.mkdir(exist_ok=True)
+    support.mkdir(exist_ok=True)
+    limits = {"files_bytes": 1 << 30, "processes": 1000, "address_space": 5 << 30, "memory_bytes": 8 << 30}
+    return {"Enclosed": {"checkout": os_text(repo), "layers": [os_text(stage), os_text(repo)],
+                         "visible": [], "home": os_text("/home/nobody"), "support": os_text(support),
+                         "limits": limits}}
+
+
 for files in sizes:
     repo, patch = repository(files)
-    figures = {name: [] for name in ("git", "without", "with", "record")}
+    figures = {name: [] for name in ("git", "without", "with", "record", "bare", "inside")}
+    inside = enclosure(repo)
     for number in range(rounds + 1):
         tree = str(work / f"tree-{number}")
         a = timed("git", "-C", repo, "worktree", "add", "-q", "--detach", tree)
@@ -97,6 +130,9 @@ for files in sizes:
             figures["without"].append(without)
             figures["with"].append(within)
             figures["record"].append(of_the_record())
+        for _ in range(3):
+            figures["bare"].append(supervised(None))
+            figures["inside"].append(supervised(inside))
     middle = {name: [statistics.median(column) for column in zip(*rows)] for name, rows in figures.items()}
     least = {name: [min(column) for column in zip(*rows)] for name, rows in figures.items()}
     pairs = [[w - o for w, o in zip(*pair)] for pair in zip(figures["with"], figures["without"])]
@@ -106,4 +142,7 @@ for files in sizes:
           f"(medians of {rounds} pairs)")
     print(f"        of the wall time: {middle['record'][0]:.1f} ms until the command is started, "
           f"{middle['record'][1]:.1f} ms from there to its end (least: {least['record'][0]:.1f}, {least['record'][1]:.1f})")
+    print(f"        setting the sandbox up for one command: {middle['inside'][0] - middle['bare'][0]:.1f} ms wall, "
+          f"{middle['inside'][1] - middle['bare'][1]:.1f} ms processor more than the same supervisor without it "
+          f"({middle['inside'][0]:.1f} and {middle['bare'][0]:.1f} ms wall)")
 PY
