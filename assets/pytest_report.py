@@ -54,6 +54,7 @@ def _make(
 
     owner = getpid()
     chain = {"mac": b"", "seq": 0}
+    waiting = []
     skips = (_pytest.outcomes.Skipped, unittest.SkipTest)
     expected = getattr(_pytest.outcomes, "XFailed", None)
     if expected is None:
@@ -103,9 +104,14 @@ def _make(
         line = dumps(fields, sort_keys=True).encode("ascii")
         chain["mac"] = mac(key, chain["mac"] + line, digest).digest()
         chain["seq"] += 1
+        waiting.append(chain["mac"].hex().encode("ascii") + b" " + line + b"\n")
+        # A record that breaks off is no record, so nothing is lost by writing many lines at once.
+        if kind == "test" and len(waiting) < 64:
+            return
+        whole = b"".join(waiting)
+        del waiting[:]
         file = opened(settings["file"], flags, 0o600)
         try:
-            whole = chain["mac"].hex().encode("ascii") + b" " + line + b"\n"
             while whole:
                 whole = whole[write(file, whole) :]
         finally:
@@ -185,7 +191,8 @@ def _make(
             kept = [kind_of(info) for info in getattr(item, "_excinfo", None) or ()]
             result = yield
             report = result.get_result()
-            self.tampered = self.tampered or tampered()
+            if call.when == "teardown":
+                self.tampered = self.tampered or tampered()
             seen = [before, kind_of(call.excinfo)] + kept
             outcome = max(seen, key=worst.get)
             xfail = hasattr(report, "wasxfail") and item.get_closest_marker("xfail") is not None
