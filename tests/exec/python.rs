@@ -70,7 +70,7 @@ impl Project {
         let program = resolve_program(&argv[0], &view, path.as_deref(), &self.checkout()).unwrap();
         let report_file = view.reports.join("report.xml");
         report::clear(&report_file).unwrap();
-        let record_file = self.place.path().join("scratch/record");
+        let record_file = view.reports.join("record");
         report::clear(&record_file).unwrap();
         let channel = report::is_pytest(&argv).then(|| PluginChannel::new().unwrap());
         let (mut more, mut stdin) = (Vec::new(), Vec::new());
