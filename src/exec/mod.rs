@@ -20,6 +20,7 @@ mod attempts;
 #[cfg(not(target_os = "linux"))]
 #[path = "attempts_elsewhere.rs"]
 mod attempts;
+mod candidate;
 mod capture;
 #[cfg(target_os = "linux")]
 mod confined_view;
@@ -49,6 +50,7 @@ use std::time::Duration;
 use crate::model::{Digest, ExitKind, OutputSummary, Traces};
 
 pub use attempts::{Attempt, attempts};
+pub use candidate::Candidate;
 #[cfg(target_os = "linux")]
 pub use confined_view::{ConfinedRequest, confined_view};
 pub use mask::{Masked, Masking, OutputMask};

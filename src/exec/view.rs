@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::exec::sandbox::{Confinement, ETC, Limits, Restriction, SYSTEM};
 use crate::exec::visible::visible;
-use crate::exec::{Error, environment};
+use crate::exec::{Candidate, Error, environment};
 use crate::model::{RelPath, SandboxReport, Tier};
 
 /// What [`prepare_view`] starts from.
@@ -53,6 +53,19 @@ pub struct View {
     pub support_outside: PathBuf,
     /// The sandbox that commands run in, where there is one.
     pub confinement: Option<Arc<Confinement>>,
+}
+
+impl View {
+    /// The tree that commands see, to be asked for from outside.
+    pub fn candidate(&self) -> Candidate {
+        let layers = match self.confinement.as_deref() {
+            Some(Confinement::Enclosed(enclosure) | Confinement::Wrapped(_, enclosure)) => {
+                enclosure.layers.iter().map(PathBuf::from).collect()
+            }
+            Some(Confinement::Restricted(_)) | None => vec![self.root.clone()],
+        };
+        Candidate::of_layers(&self.root, layers)
+    }
 }
 
 /// Links the checkout's dependencies into an exported tree and builds the environment.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::exec::Candidate;
 use crate::exec::report::inside_view;
 use crate::model::event::ChangedFile;
 use crate::model::{BaseTree, FileMode, Import, TreeError};
@@ -94,21 +95,15 @@ fn is_test(module: &str) -> bool {
 
 /// What the tests told, with files of the candidate's tree by their path in it. While the view
 /// still exists.
-pub(super) fn told(files: &BTreeMap<String, String>, view: &Path) -> Vec<Import> {
+pub(super) fn told(files: &BTreeMap<String, String>, view: &Candidate) -> Vec<Import> {
     let inside = |file: &str| {
         inside_view(file, view).or_else(|| {
-            let real = view.canonicalize().ok()?;
-            let path = Path::new(file);
-            let relative = path
-                .strip_prefix(view)
-                .or_else(|_| path.strip_prefix(real))
-                .ok()?;
-            let relative = relative.to_str()?;
+            let relative = Path::new(file).strip_prefix(view.root()).ok()?.to_str()?;
             let installed = relative
                 .split('/')
                 .any(|part| matches!(part, ".venv" | "venv" | "site-packages"));
             // A package without a file of its own is a folder.
-            (path.is_dir() && !installed).then(|| relative.to_owned())
+            (!installed && view.holds_folder(relative)).then(|| relative.to_owned())
         })
     };
     files
@@ -171,7 +166,7 @@ mod tests {
             ),
         ] {
             let files = BTreeMap::from([("pkg".to_owned(), file)]);
-            let found = told(&files, view.path());
+            let found = told(&files, &Candidate::at(view.path()));
             assert_eq!(
                 (found[0].file.as_str(), found[0].is_candidate),
                 (expected.as_str(), own)

@@ -151,6 +151,7 @@ async fn run_one(
         });
     }
     let record = prepared.record.as_ref();
+    let candidate = job.view.candidate();
     let mut counted = report::read(&Reading {
         argv: &command.argv,
         kind: prepared.runner,
@@ -158,7 +159,7 @@ async fn run_one(
         duration: finished.duration,
         report_file: &prepared.report_file,
         record: record.map(|(channel, path)| (channel, path.as_path())),
-        view: &job.view.root,
+        view: &candidate,
     });
     // The failures are in the record, masked; the files repeat them as the tests wrote them.
     report::clear(&prepared.report_file)?;
@@ -166,7 +167,7 @@ async fn run_one(
         report::clear(path)?;
     }
     counted.report = without_pytest(counted.report, &finished);
-    let imports = imports::told(&counted.modules, &job.view.root);
+    let imports = imports::told(&counted.modules, &candidate);
     Ok(Ended::Suite(Box::new(SuiteRun {
         counted,
         imports,

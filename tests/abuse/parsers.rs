@@ -247,7 +247,7 @@ pub fn junit(bytes: &[u8], folder: &Path) {
             exit: &ExitKind::Exited { code },
             duration: Duration::from_secs(1),
             report_file: &report_file,
-            view: Path::new("/view"),
+            view: &milton::exec::Candidate::at(Path::new("/view")),
         })
         .report;
         if report.outcome.is_pass() {

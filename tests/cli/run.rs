@@ -470,3 +470,33 @@ fn an_empty_topic_gets_a_name_from_the_goal() {
         0
     );
 }
+
+#[test]
+fn files_that_only_the_candidate_has_are_its_own() {
+    let place = Environment::with_project();
+    let module = "--- /dev/null\n+++ b/extra.py\n@@ -0,0 +1,2 @@\n+def one():\n+    return 1\n";
+    let test = |expected: u32| {
+        format!(
+            "{module}--- /dev/null\n+++ b/tests/test_extra.py\n@@ -0,0 +1,9 @@\n+import sys\n+\n\
+             +sys.path.insert(0, \".\")\n+\n+from extra import one\n+\n+\n+def test_one():\n\
+             +    assert one() == {expected}\n"
+        )
+    };
+    for tier in ["full", "fallback"] {
+        let called = place.run_patch(&test(1), &["--sandbox", tier]);
+        assert_eq!(called.code, 0, "{tier}: {}{}", called.out, called.err);
+        let verdict = called.verdict();
+        assert_eq!(verdict["checklist"][1]["ticked"], true, "{verdict}");
+        let imports = verdict["tests"]["integrity"]["imports"].as_array().unwrap();
+        let extra = imports.iter().find(|i| i["module"] == "extra").unwrap();
+        assert_eq!(extra["file"], "extra.py");
+        assert_eq!(extra["is_candidate"], true);
+        let called = place.run_patch(&test(2), &["--sandbox", tier]);
+        assert_eq!(called.code, 21, "{tier}");
+        let events = place.run_file("events.jsonl");
+        assert!(
+            events.contains(r#""file":"tests/test_extra.py","line":9"#),
+            "{tier}: {events}"
+        );
+    }
+}

@@ -113,7 +113,7 @@ impl Project {
             record: channel
                 .as_ref()
                 .map(|channel| (channel, record_file.as_path())),
-            view: &view.root,
+            view: &view.candidate(),
         });
         (counted, finished)
     }

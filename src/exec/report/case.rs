@@ -1,7 +1,6 @@
 //! One test of a report: its bounds, its name as pytest prints it, and where it failed.
 
-use std::path::Path;
-
+use crate::exec::Candidate;
 use crate::exec::report::location;
 use crate::model::{FailedTest, Since};
 
@@ -35,7 +34,7 @@ impl Case {
     }
 
     /// What the reviewer reads about it.
-    pub(super) fn into_failed_test(self, view: &Path) -> FailedTest {
+    pub(super) fn into_failed_test(self, view: &Candidate) -> FailedTest {
         let own = self
             .file
             .as_deref()
@@ -58,7 +57,7 @@ impl Case {
     }
 
     /// The name by which the same test is found in another run's report.
-    pub(super) fn full_name(&self, view: &Path) -> String {
+    pub(super) fn full_name(&self, view: &Candidate) -> String {
         let own = self
             .file
             .as_deref()
@@ -67,7 +66,7 @@ impl Case {
     }
 
     /// The name the way pytest prints it: `tests/test_a.py::TestB::test_c[1]`.
-    fn display_name(&self, file: Option<&str>, view: &Path) -> String {
+    fn display_name(&self, file: Option<&str>, view: &Candidate) -> String {
         let by_file = file.and_then(|file| {
             let module = file.strip_suffix(".py")?.replace('/', ".");
             let classes = self.class.strip_prefix(module.as_str())?;

@@ -290,7 +290,7 @@ mod tests {
             duration: Duration::from_millis(2500),
             report_file: Path::new("/r.xml"),
             record: None,
-            view: Path::new("/v"),
+            view: &crate::exec::Candidate::at(Path::new("/v")),
         };
         judge(&run, counted, None).report
     }

@@ -2,12 +2,12 @@
 
 use std::fs::File;
 use std::io::{BufReader, Read};
-use std::path::Path;
 
 use quick_xml::Reader;
 use quick_xml::XmlVersion;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
+use crate::exec::Candidate;
 use crate::exec::report::LARGEST;
 use crate::exec::report::case::{Case, MESSAGE, cut};
 use crate::exec::report::record::MOST_CASES;
@@ -57,7 +57,7 @@ pub(super) struct Counts {
 /// # Errors
 ///
 /// One phrase that says why the file cannot be believed.
-pub(super) fn parse(file: File, view: &Path, named: Named) -> Result<Counts, String> {
+pub(super) fn parse(file: File, view: &Candidate, named: Named) -> Result<Counts, String> {
     // The size was looked at before; the file may still be growing.
     let mut reader = Reader::from_reader(BufReader::new(file.take(LARGEST)));
     let mut report = Report::new(view, named);
@@ -119,7 +119,7 @@ enum Element {
 }
 
 struct Report<'a> {
-    view: &'a Path,
+    view: &'a Candidate,
     named: Named,
     open: Vec<Element>,
     suites: Vec<Suite>,
@@ -129,7 +129,7 @@ struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    fn new(view: &'a Path, named: Named) -> Self {
+    fn new(view: &'a Candidate, named: Named) -> Self {
         Self {
             view,
             named,

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use crate::exec::Candidate;
 use crate::model::RelPath;
 
 /// The forms in which runners write a place, the last one in a text being where it failed:
@@ -16,7 +17,7 @@ const DEEPEST_LAST: &str = r#"(?m)^(?:(?P<a>[^\s:][^\n:]*\.py):(?P<b>\d+):|(?:E\
 const DEEPEST_FIRST: &str = r"(?:file://)?(?P<a>[^\s():]+\.[A-Za-z]{1,4}):(?P<b>\d+)";
 
 /// The place of a failure as the traceback names it: a file inside the view and a line.
-pub(super) fn of_failure(traceback: &str, view: &Path) -> Option<(String, u32)> {
+pub(super) fn of_failure(traceback: &str, view: &Candidate) -> Option<(String, u32)> {
     static LAST: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(DEEPEST_LAST).ok());
     static FIRST: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(DEEPEST_FIRST).ok());
     let places = |pattern: Option<&Regex>| -> Vec<(String, u32)> {
@@ -34,11 +35,11 @@ pub(super) fn of_failure(traceback: &str, view: &Path) -> Option<(String, u32)> 
 }
 
 /// The path relative to the view, when it names a file of the candidate's own.
-pub fn inside(path: &str, view: &Path) -> Option<String> {
+pub fn inside(path: &str, view: &Candidate) -> Option<String> {
     let path = Path::new(path);
     let relative = if path.is_absolute() {
-        let real = view.canonicalize().ok();
-        path.strip_prefix(view)
+        let real = view.root().canonicalize().ok();
+        path.strip_prefix(view.root())
             .ok()
             .or_else(|| path.strip_prefix(real?).ok())?
     } else {
@@ -49,11 +50,11 @@ pub fn inside(path: &str, view: &Path) -> Option<String> {
         .as_str()
         .split('/')
         .any(|part| matches!(part, ".venv" | "venv" | "site-packages" | "node_modules"));
-    (!installed && view.join(relative.as_str()).is_file()).then(|| relative.into())
+    (!installed && view.holds_file(relative.as_str())).then(|| relative.into())
 }
 
 /// The test file that a dotted class name begins with, and the rest of the name.
-pub(super) fn file_of_class<'a>(class: &'a str, view: &Path) -> Option<(String, &'a str)> {
+pub(super) fn file_of_class<'a>(class: &'a str, view: &Candidate) -> Option<(String, &'a str)> {
     let ends = class.match_indices('.').map(|(index, _)| index);
     ends.chain([class.len()]).find_map(|end| {
         let (module, rest) = class.split_at_checked(end)?;
@@ -120,14 +121,19 @@ mod tests {
             ("src/a.py:99999999999: E".into(), None),
             (String::new(), None),
         ] {
-            assert_eq!(of_failure(&text, view.path()), expected, "{text}");
+            assert_eq!(
+                of_failure(&text, &Candidate::at(view.path())),
+                expected,
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn a_class_name_is_split_at_the_file_that_exists() {
         let view = view();
-        let split = |class| file_of_class(class, view.path());
+        let candidate = Candidate::at(view.path());
+        let split = |class| file_of_class(class, &candidate);
         assert_eq!(
             split("tests.test_a.TestX"),
             Some(("tests/test_a.py".into(), "TestX"))

@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
 
+use crate::exec::Candidate;
 use crate::exec::Error;
 use crate::exec::report::junit::Named;
 use crate::model::{Cases, ExitKind, TestReport};
@@ -47,7 +48,7 @@ pub struct Reading<'a> {
     /// The record of milton's plugin, where one was asked for: then nothing counts without it.
     pub record: Option<(&'a PluginChannel, &'a Path)>,
     /// The folder the tests ran in; paths in the report are made relative to it.
-    pub view: &'a Path,
+    pub view: &'a Candidate,
 }
 
 /// What was counted, test by test.

@@ -11,7 +11,11 @@ fn parsed(text: impl AsRef<[u8]>) -> Result<Counts, String> {
     let view = tempfile::tempdir().unwrap();
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(text.as_ref()).unwrap();
-    parse(file.reopen().unwrap(), view.path(), Named::All)
+    parse(
+        file.reopen().unwrap(),
+        &crate::exec::Candidate::at(view.path()),
+        Named::All,
+    )
 }
 
 fn numbers(counts: &Counts) -> (u64, u64, u64) {
