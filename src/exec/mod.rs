@@ -2,7 +2,7 @@
 //! the report channel.
 //!
 //! A command never runs as a direct child of milton. Milton starts itself again as the hidden
-//! subcommand `__supervise` ([`supervise()`]), which adopts everything the command leaves behind and
+//! subcommand `__supervise` (`supervise`), which adopts everything the command leaves behind and
 //! ends it. A socket between the two carries the request and the orders one way and the end of the
 //! command the other way; when milton dies, however it dies, the socket closes and the supervisor
 //! kills what is left. So a time-out, a stop, a crash of milton and a command that simply ends
@@ -66,7 +66,7 @@ pub use sandbox::{
 pub use stop::{StopLevel, StopSignal};
 pub use view::{View, ViewRequest, prepare_view};
 
-/// The hidden subcommand that [`supervise()`] is the body of.
+/// The hidden subcommand that `supervise` is the body of.
 const SUPERVISE: &str = "__supervise";
 /// The hidden subcommand that is the first process of a sandbox.
 #[cfg(target_os = "linux")]
