@@ -161,7 +161,7 @@ pub(crate) const CASES: &[Case] = &[
     own("read_machine"),
     own("read_paths")
         .with(&[
-            "{home}/work/other/.env",
+            "{home}/code/other/.env",
             "{repo}/local/.env",
             "{repo}/deploy.pem",
             "{repo}/notes.txt",

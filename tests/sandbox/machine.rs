@@ -26,11 +26,11 @@ const ORDINARY: u32 = 65_534;
 const CANARY: &str = "canary of";
 /// The secrets: file below the home folder, and name.
 const SECRETS: [(&str, &str); 24] = [
-    ("work/repo/.env", "the checkout"),
-    ("work/repo/deploy.pem", "a deployment"),
-    ("work/repo/local/.env", "an ignored folder"),
-    ("work/repo/notes.txt", "an untracked file"),
-    ("work/other/.env", "another checkout"),
+    ("code/repo/.env", "the checkout"),
+    ("code/repo/deploy.pem", "a deployment"),
+    ("code/repo/local/.env", "an ignored folder"),
+    ("code/repo/notes.txt", "an untracked file"),
+    ("code/other/.env", "another checkout"),
     ("outside/file", "the outside"),
     (".ssh/id_rsa", "the ssh key"),
     (".aws/credentials", "the cloud"),
@@ -127,8 +127,8 @@ impl Machine {
         std::fs::set_permissions(place.path(), PermissionsExt::from_mode(0o755)).unwrap();
         let root = place.path().canonicalize().unwrap();
         for folder in [
-            "home/work/repo/src/pkg",
-            "home/work/repo/.venv/lib/python3/site-packages",
+            "home/code/repo/src/pkg",
+            "home/code/repo/.venv/lib/python3/site-packages",
         ] {
             std::fs::create_dir_all(root.join(folder)).unwrap();
         }
@@ -173,7 +173,7 @@ impl Machine {
     }
 
     pub(crate) fn repo(&self) -> PathBuf {
-        self.home().join("work/repo")
+        self.home().join("code/repo")
     }
 
     fn state(&self) -> PathBuf {
@@ -199,7 +199,7 @@ impl Machine {
         self.git(&["add", "src", "README.md", "attack.py", ".gitignore"]);
         self.git(&["commit", "-q", "-m", "start"]);
         self.git(&["commit", "-q", "--allow-empty", "-m", "second"]);
-        let remote = self.home().join("work/remote.git");
+        let remote = self.home().join("code/remote.git");
         self.git(&["init", "-q", "--bare", remote.to_str().unwrap()]);
         self.git(&["remote", "add", "origin", remote.to_str().unwrap()]);
         self.git(&["push", "-q", "origin", "main"]);
@@ -483,10 +483,10 @@ impl Listeners {
         let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
         let abstract_stream = UnixListener::bind_addr(&hidden(name)).unwrap();
         let abstract_datagram = UnixDatagram::bind_addr(&hidden(&format!("{name}-d"))).unwrap();
-        let in_checkout = UnixListener::bind(home.join("work/repo/a.sock")).unwrap();
+        let in_checkout = UnixListener::bind(home.join("code/repo/a.sock")).unwrap();
         let in_home = UnixListener::bind(home.join("docker.sock")).unwrap();
-        let datagram = UnixDatagram::bind(home.join("work/repo/d.sock")).unwrap();
-        for path in ["work/repo/a.sock", "docker.sock", "work/repo/d.sock"] {
+        let datagram = UnixDatagram::bind(home.join("code/repo/d.sock")).unwrap();
+        for path in ["code/repo/a.sock", "docker.sock", "code/repo/d.sock"] {
             std::fs::set_permissions(home.join(path), PermissionsExt::from_mode(0o777)).unwrap();
         }
         tcp.set_nonblocking(true).unwrap();
@@ -567,9 +567,9 @@ const TERMINAL: &str = "import pty, sys; pty.spawn(sys.argv[1:])";
 fn is_touched_by_milton(path: &Path) -> bool {
     let text = path.to_str().unwrap();
     [
-        "home/work/repo/.git/objects",
-        "home/work/repo/.git/refs",
-        "home/work/repo/.git/logs",
+        "home/code/repo/.git/objects",
+        "home/code/repo/.git/refs",
+        "home/code/repo/.git/logs",
     ]
     .iter()
     .any(|free| text.starts_with(free))
@@ -579,16 +579,16 @@ fn is_touched_by_milton(path: &Path) -> bool {
 /// What milton adds: objects, its own branches, the record of the run.
 fn is_milton_s(path: &Path) -> bool {
     let text = path.to_str().unwrap_or_default();
-    let object = text.strip_prefix("home/work/repo/.git/objects/");
+    let object = text.strip_prefix("home/code/repo/.git/objects/");
     object.is_some_and(|rest| {
         rest.bytes()
             .all(|byte| byte.is_ascii_hexdigit() || byte == b'/')
             && (rest.len() == 2 || rest.len() == 41)
     }) || [
-        "home/work/repo/.git/refs/heads/self-upgrade",
-        "home/work/repo/.git/refs/milton",
-        "home/work/repo/.git/logs/refs/heads/self-upgrade",
-        "home/work/repo/.git/logs/refs/milton",
+        "home/code/repo/.git/refs/heads/self-upgrade",
+        "home/code/repo/.git/refs/milton",
+        "home/code/repo/.git/logs/refs/heads/self-upgrade",
+        "home/code/repo/.git/logs/refs/milton",
         "home/.local/state/milton/runs/",
     ]
     .iter()
