@@ -1,6 +1,6 @@
 //! The test view: the exported tree of the candidate with the checkout's installed dependencies
-//! linked in, and an environment built from nothing. This is the fallback tier: a private copy and
-//! a supervisor, no sandbox.
+//! linked in, and an environment built from nothing. This is the fallback tier: a private copy in
+//! the machine's own file system, where commands are confined by Landlock and seccomp.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
